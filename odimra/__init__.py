@@ -1,0 +1,1 @@
+"""odimra: a Redfish TaskService that really runs long operations."""

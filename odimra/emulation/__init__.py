@@ -1,0 +1,1 @@
+"""BMCs and tasks that do not exist: scenarios and fleets."""

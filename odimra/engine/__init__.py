@@ -1,0 +1,1 @@
+"""Runs job kinds for tasks."""

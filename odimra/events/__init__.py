@@ -1,0 +1,1 @@
+"""From a change of a task to the subscriber that hears of it."""
