@@ -1,8 +1,11 @@
-"""`make conformance`: start a fresh service, let the DMTF tools judge it, print one table, exit 1 unless all is well.
+"""`make conformance`: start a fresh service, let the DMTF tools judge it, print one table.
 
-Everything runs inside a network namespace that has only a loopback interface, because the protocol validator always
-sends multicast searches: none may leave the machine. Making it needs Linux and either root or unprivileged user
-namespaces; elsewhere the protocol validator is skipped, and the table says so.
+The exit status is 0 only when no tool that ran complained.
+
+Everything runs inside a network namespace that has only a loopback interface, because the protocol
+validator always sends multicast searches: none may leave the machine. Making it needs Linux and
+either root or unprivileged user namespaces; elsewhere the protocol validator is skipped, and the
+table says so.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ console = Console()
 
 
 def install() -> Path:
-    """Install the tools into .conformance/venv unless they are, and return its folder of commands."""
+    """Install the tools into .conformance/venv if need be; return its folder of commands."""
     folder = HOME / "venv"
     stamp = folder / "installed.txt"
     wanted = REQUIREMENTS.read_text("utf-8")
@@ -48,7 +51,10 @@ def install() -> Path:
 
 
 def namespace_prefix() -> list[str] | None:
-    """Return the command that runs another one in a network namespace of its own; None where there is none."""
+    """Return the command that runs another one in a network namespace of its own.
+
+    None where there is none.
+    """
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         return None
     for prefix in (["unshare", "-n"], ["unshare", "-r", "-n"]):
@@ -59,7 +65,10 @@ def namespace_prefix() -> list[str] | None:
 
 
 def csdl_folder() -> Path | None:
-    """Return the flat folder of CSDL files: $ODIMRA_CSDL, else ../shared/redfish/csdl beside the checkout."""
+    """Return the flat folder of CSDL files.
+
+    $ODIMRA_CSDL, else ../shared/redfish/csdl beside the checkout.
+    """
     named = os.environ.get("ODIMRA_CSDL")
     folder = Path(named) if named else CHECKOUT.parent / "shared" / "redfish" / "csdl"
     return folder.resolve() if any(folder.glob("*_v1.xml")) else None
@@ -123,7 +132,7 @@ def show(verdicts: list[Verdict]) -> None:
 
 
 def main() -> int:
-    """Run as described at the top; the exit status is 0 only when no tool that ran complained."""
+    """Run as described at the top."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=("service", "usecase", "protocol"), default=[])
     arguments = parser.parse_args()

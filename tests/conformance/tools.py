@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 
 USE_CASES = ("AccountManagement", "QueryParameters", "PowerControl")
 
-# The three columns of numbers under "| PASS | WARN | FAIL | NOT TESTED |", which two of the tools print.
+# The three columns of numbers under "| PASS | WARN | FAIL | NOT TESTED |", which two of the tools
+# print.
 SUMMARY = re.compile(r"\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|")
 COMPLAINT = re.compile(r" - (?:ERROR|WARNING|CRITICAL) - (.*)")
 
@@ -61,8 +62,10 @@ class Toolbox:
         folder = self.reports / "service-validator"
         printed = self._run(
             "rf_service_validator",
-            ["--authtype", "Session", "--skipschema", "--schema_directory", str(csdl)]
-            + ["--logdir", str(folder), "--collectionlimit", "Task", "50", "LogEntry", "20"],
+            [
+                *("--authtype", "Session", "--skipschema", "--schema_directory", str(csdl)),
+                *("--logdir", str(folder), "--collectionlimit", "Task", "50", "LogEntry", "20"),
+            ],
         )
         return self._from_summary("service validator", printed, folder)
 
@@ -126,7 +129,7 @@ def class_a() -> list[str]:
 
 
 def allowed() -> dict[str, Mapping[str, str]]:
-    """Return the protocol assertions that may be other than PASS, with the result and the reason."""
+    """Return the protocol assertions that may be other than PASS, with result and reason."""
     listed = yaml.safe_load((HERE / "allowed.yaml").read_text("utf-8"))
     return dict(listed.get("protocol") or {})
 
@@ -136,8 +139,9 @@ def judge_protocol(
 ) -> Verdict:
     """Count the rows and name every assertion that is not as it must be.
 
-    An assertion passes when it has a PASS row and no FAIL or WARN row: the tool logs one row per resource it looked at,
-    and NOT_TESTED rows beside PASS rows for resources that the assertion does not concern.
+    An assertion passes when it has a PASS row and no FAIL or WARN row: the tool logs one row per
+    resource it looked at, and NOT_TESTED rows beside PASS rows for resources that the assertion
+    does not concern.
     """
     counts = Counter(row["Result"] for row in rows)
     verdict = Verdict(

@@ -1,7 +1,7 @@
 """A small synchronous HTTP client that shows the raw answer: status, headers, body.
 
-Standard library only, so that the conformance run and the benchmarks need nothing installed. It follows no redirect,
-retries nothing and hides no status: the tests judge those.
+Standard library only, so that the conformance run and the benchmarks need nothing installed. It
+follows no redirect, retries nothing and hides no status: the tests judge those.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Answer:
         return {name.strip() for name in self.headers.get("Allow", "").split(",") if name.strip()}
 
     def message_ids(self) -> list[str]:
-        """Return the MessageIds of `error.@Message.ExtendedInfo`, empty when the body is no error."""
+        """Return the MessageIds of the error in the body, none when it is no error."""
         error = self.body.get("error", {}) if isinstance(self.body, dict) else {}
         return [entry["MessageId"] for entry in error.get("@Message.ExtendedInfo", [])]
 
@@ -38,8 +38,8 @@ class Answer:
 class Client:
     """Speaks to one service as one user, over a kept connection.
 
-    `address` is the scheme, host and port; `ca_file` the certificate to trust. Set `token` to send X-Auth-Token, `basic`
-    for HTTP Basic; neither means an unauthenticated request.
+    `address` is the scheme, host and port; `ca_file` the certificate to trust. Set `token` to send
+    X-Auth-Token, `basic` for HTTP Basic; neither means an unauthenticated request.
     """
 
     address: str
@@ -51,7 +51,10 @@ class Client:
     _connection: HTTPConnection | None = field(default=None, repr=False)
 
     def login(self, user: str, password: str) -> Client:
-        """Create a session and use its token from now on. Raises AssertionError when it is refused."""
+        """Create a session and use its token from now on.
+
+        Raises AssertionError when it is refused.
+        """
         answer = self.post(
             "/redfish/v1/SessionService/Sessions", {"UserName": user, "Password": password}
         )
@@ -63,7 +66,10 @@ class Client:
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        """Send one request and read the whole answer. Raises OSError when there is nobody to answer."""
+        """Send one request and read the whole answer.
+
+        Raises OSError when there is nobody to answer.
+        """
         sent = {"Accept": "application/json", **(headers or {})}
         data = None
         if body is not None:
@@ -78,7 +84,8 @@ class Client:
         try:
             response, content = self._exchange(method, path, data, sent)
         except OSError:
-            # A kept connection that the service has closed meanwhile says nothing about the request; a fresh one does.
+            # A kept connection that the service has closed meanwhile says nothing about the
+            # request; a fresh one does.
             self.close()
             if not reused or method not in ("GET", "HEAD"):
                 raise

@@ -1,4 +1,7 @@
-"""A service started as its user starts it: `python -m odimra serve` in a folder of its own, stopped by SIGTERM."""
+"""A service started as its user starts it.
+
+`python -m odimra serve` in a folder of its own, stopped by SIGTERM.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ from tests.support.http import Client
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Variables that make `requests` or OpenSSL trust something else than the certificate a client was given: with them the
-# DMTF tools report a made-up status 600 for every request.
+# Variables that make `requests` or OpenSSL trust something else than the certificate a client was
+# given: with them the DMTF tools report a made-up status 600 for every request.
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -32,7 +35,7 @@ class ServiceDidNotStart(Exception):
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """Return this process's environment without the variables that spoil trust or configure odimra."""
+    """Return our environment without what spoils trust or configures odimra."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -61,13 +64,15 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Service:
-    """A running service. Use as a context manager: it is ready inside the block and stopped after it.
+    """A running service: ready inside the `with` block, stopped after it.
 
-    `settings` are laid over the defaults of config/odimra.yaml; `prefix` goes before the command (`taskset -c 0`, ...).
+    `settings` are laid over the defaults of config/odimra.yaml; `prefix` goes before the command
+    (`taskset -c 0`, ...), `flags` behind it.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     prefix: Sequence[str] = ()
+    flags: Sequence[str] = ()
     folder: Path | None = None
     ready_seconds: float = 60.0
     administrator: str = "admin"
@@ -91,7 +96,10 @@ class Service:
         config.write_text(yaml.safe_dump(settings), "utf-8")
         self._output = self.log.open("ab")
         self.process = subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "odimra", "serve", "--config", str(config)],
+            [
+                *(*self.prefix, sys.executable, "-m", "odimra", "serve"),
+                *("--config", str(config), *self.flags),
+            ],
             cwd=self.folder,
             env=clean_environment(PYTHONPATH=str(CHECKOUT), PYTHONUNBUFFERED="1"),
             stdin=subprocess.DEVNULL,
@@ -116,7 +124,10 @@ class Service:
         self.stop()
 
     def stop(self, seconds: float = 40.0) -> int:
-        """Send SIGTERM, wait, and return the exit status. A service that does not end in time is killed."""
+        """Send SIGTERM, wait, and return the exit status.
+
+        A service that does not end in time is killed.
+        """
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
