@@ -1,4 +1,7 @@
-"""Tasks for the validators to look at: one that runs, and ones that ended in each way, some with sub-tasks."""
+"""Tasks for the validators to look at.
+
+One that runs, and ones that ended in each way, some with sub-tasks.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from pathlib import Path
 from tests.support import work
 from tests.support.http import Answer, Client
 
-# The default fleet, because that is what a user has; only the scenarios are ours, by reset type, so that the use-case
-# checkers (which use other types) see ordinary resets.
+# The default fleet, because that is what a user has; only the scenarios are ours, by reset type, so
+# that the use-case checkers (which use other types) see ordinary resets.
 SETTINGS = {
     "emulation": {
         "scenarios": str(Path(__file__).with_name("scenarios.yaml")),
@@ -25,8 +28,9 @@ def give_work(client: Client) -> Answer:
     ended = [
         work.reset(client, machines[0], "ForceRestart"),
         work.reset(client, machines[1], "Nmi"),
-        client.post(work.UPDATE, {"ImageURI": "https://images.test/a.bin", "Targets": inventory[:3]}),
-        client.post(work.UPDATE, {"ImageURI": "https://images.test/b.bin", "Targets": inventory[:2]}),
+        client.post(work.UPDATE, {"ImageURI": "https://images.test/a.bin", "Targets":
+        inventory[:3]}), client.post(work.UPDATE, {"ImageURI": "https://images.test/b.bin",
+        "Targets": inventory[:2]}),
     ]
     for answer in ended:
         if answer.status != 202:

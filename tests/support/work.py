@@ -39,7 +39,7 @@ def reset(client: Client, machine: str, kind: str = "ForceRestart", **headers: s
 
 def firmware(machine: str, component: str = "BIOS") -> str:
     """Return the URI of a component's firmware in the inventory."""
-    return f"{INVENTORY}/{machine}-{component}"
+    return f"{INVENTORY}/{machine}.{component}"
 
 
 def update(client: Client, *machines: str, image: str = "https://images.test/a.bin") -> Answer:
