@@ -1,0 +1,93 @@
+"""OpenStack's `sushy`, as Ironic uses it."""
+
+from __future__ import annotations
+
+import pytest
+import sushy
+from sushy import exceptions
+from sushy.resources.system import system as sushy_system
+from sushy.taskmonitor import TaskMonitor
+
+from tests.support.http import Client
+from tests.support.service import Service
+from tests.support.work import firmware, system, wait_for
+
+
+@pytest.fixture
+def root(service: Service) -> sushy.Sushy:
+    """A connection with a session, checking the certificate."""
+    auth = sushy.auth.SessionOrBasicAuth(service.administrator, service.password)
+    return sushy.Sushy(service.address, auth=auth, verify=service.ca_file)
+
+
+def post_reset(root: sushy.Sushy, machine: str, kind: str) -> TaskMonitor:
+    """Post a reset and return its task monitor; `reset_system` drops the answer that names it."""
+    target = f"{system(machine)}/Actions/ComputerSystem.Reset"
+    response = root._conn.post(target, data={"ResetType": kind})
+    return TaskMonitor.from_response(root._conn, response, target)
+
+
+def test_a_wrong_password_is_refused(service: Service) -> None:
+    auth = sushy.auth.SessionAuth("admin", "not this one")
+    with pytest.raises(exceptions.AccessError):
+        sushy.Sushy(service.address, auth=auth, verify=service.ca_file)
+
+
+def test_it_lists_the_systems(root: sushy.Sushy) -> None:
+    found = {one.identity for one in root.get_system_collection().get_members()}
+    assert {"quick-1", "quick-2", "quick-3", "slow", "endless", "failing"} <= found
+
+
+def test_a_reset_changes_the_power_state_when_its_task_ends(
+    root: sushy.Sushy, admin: Client
+) -> None:
+    machine: sushy_system.System = root.get_system(system("quick-2"))
+    assert machine.power_state == sushy.PowerState.ON
+    machine.reset_system(sushy.ResetType.FORCE_OFF)
+    wait_for(admin, system("quick-2"), PowerState="Off")
+    machine.refresh(force=True)
+    assert machine.power_state == sushy.PowerState.OFF
+    machine.reset_system(sushy.ResetType.ON)
+    wait_for(admin, system("quick-2"), PowerState="On")
+
+
+def test_it_waits_on_a_task_monitor(root: sushy.Sushy) -> None:
+    monitor = post_reset(root, "quick-3", "ForceRestart")
+    assert monitor.is_processing
+    assert monitor.task.task_state in (sushy.TASK_STATE_NEW, sushy.TASK_STATE_RUNNING) or (
+        monitor.task.task_state in (sushy.TASK_STATE_STARTING, sushy.TASK_STATE_PENDING)
+    )
+    monitor.wait(30)
+    assert not monitor.is_processing
+    assert monitor.response.status_code in (200, 204)
+
+
+def test_the_task_behind_a_monitor_is_readable(root: sushy.Sushy, admin: Client) -> None:
+    monitor = post_reset(root, "endless", "ForceRestart")
+    task = monitor.task
+    assert task.parse_messages() is None
+    assert task.task_state.value in ("New", "Starting", "Running", "Pending")
+    wait_for(admin, task.json["@odata.id"], PercentComplete=40)
+    assert monitor.check_is_processing
+    assert monitor.task.percent_complete == 40
+    admin.delete(monitor.task_monitor_uri)
+    wait_for(admin, task.json["@odata.id"], TaskState="Cancelled")
+
+
+def test_a_simple_update_on_three_targets_of_which_one_fails(root: sushy.Sushy) -> None:
+    targets = [firmware(one) for one in ("quick-1", "quick-2", "failing")]
+    monitor = root.get_update_service().simple_update(
+        "https://images.test/bios-3.0.0.bin",
+        targets=targets,
+        transfer_protocol=sushy.UPDATE_PROTOCOL_HTTPS,
+    )
+    assert monitor.is_processing
+    with pytest.raises(exceptions.ServerSideError):
+        monitor.wait(30)
+
+
+def test_the_tasks_are_listed(root: sushy.Sushy) -> None:
+    post_reset(root, "quick-3", "ForceRestart").wait(30)
+    tasks = root.get_task_service().tasks.get_members()
+    assert any(one.task_state == sushy.TASK_STATE_COMPLETED for one in tasks)
+    assert all(one.identity.startswith("task") for one in tasks)
