@@ -1,6 +1,6 @@
 """The embedded store: a private Valkey server that lives and dies with its owner.
 
-Used by the doors, which hand its URL to everything else. Knows nothing of the rest of the house.
+Used by the doors, which hand its URL to everything else. Knows nobody but ``lifeline``.
 
 One process owns the server: it holds ``store.lock`` in the state folder. Whoever comes second
 attaches, and takes over when the owner is gone. The *server itself* holds ``server.lock`` (an open
@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import logging
 import os
 import shutil
-import signal
 import stat
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -30,6 +27,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from odimra.lifeline import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,6 @@ RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 POLL_SECONDS = 0.02
 TAKEOVER_SECONDS = 0.25
 LOG_BYTES = 1_000_000
-PR_SET_PDEATHSIG = 1
 
 
 class EmbeddedStoreError(Exception):
@@ -105,6 +103,14 @@ def private_folder(path: Path) -> Path:
     return path.resolve()
 
 
+async def running_url(state_folder: Path) -> str | None:
+    """Return the URL of the server that runs for ``state_folder``, or None; starts nothing."""
+    if not state_folder.is_dir():
+        return None
+    socket = _recorded_socket(state_folder.resolve())
+    return _url(socket) if socket is not None and await _answers(socket) else None
+
+
 class _Lock:
     """An advisory lock on a file, gone with the last process that holds its descriptor."""
 
@@ -161,7 +167,7 @@ class EmbeddedStore:
     @property
     def url(self) -> str:
         """The URL for the store and the engine."""
-        return f"unix://{quote(str(self._socket))}"
+        return _url(self._socket)
 
     @property
     def pid(self) -> int | None:
@@ -186,7 +192,7 @@ class EmbeddedStore:
                     await self._end()
                     raise
                 break
-            attached = self._recorded_socket()
+            attached = _recorded_socket(self._state)
             if attached is not None and await _answers(attached):
                 self._socket = attached
                 break
@@ -317,26 +323,14 @@ class EmbeddedStore:
 
     def _own_socket(self) -> Path:
         """Return where our server listens, and write it down for those who attach."""
-        path = self._recorded_socket() or self._state / "store.sock"
+        path = _recorded_socket(self._state) or self._state / "store.sock"
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             # The same folder for every start, so that a successor serves the same URL.
-            name = hashlib.sha256(os.fsencode(self._state)).hexdigest()[:16]
-            path = Path(tempfile.gettempdir()) / f"odimra-{os.geteuid()}-{name}" / "store.sock"
+            path = Path(tempfile.gettempdir()) / _short_name(self._state) / "store.sock"
         if path.parent.is_symlink():
             raise UnsafeFolder(f"{path.parent}: is a link, which somebody else may have put there")
         (self._state / "store.socket").write_text(f"{path}\n", encoding="utf-8")
         return path
-
-    def _recorded_socket(self) -> Path | None:
-        """Return the socket that an owner wrote down, unless the state folder was moved since."""
-        try:
-            path = Path((self._state / "store.socket").read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError):
-            return None
-        name = hashlib.sha256(os.fsencode(self._state)).hexdigest()[:16]
-        if path == self._state / "store.sock":
-            return path
-        return path if path.parent.name == f"odimra-{os.geteuid()}-{name}" else None
 
     def _write_config(self) -> Path:
         data = self._state / "store"
@@ -379,23 +373,22 @@ class EmbeddedStore:
         return "".join(f"\n  store.log: {line}" for line in tail)
 
 
-def die_with_parent(parent: int) -> Callable[[], None]:
-    """Return what a child runs between fork and exec so that it dies when ``parent`` does.
+def _recorded_socket(state: Path) -> Path | None:
+    """Return the socket that an owner wrote down, unless the state folder was moved since."""
+    try:
+        path = Path((state / "store.socket").read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+    ours = path == state / "store.sock" or path.parent.name == _short_name(state)
+    return path if ours else None
 
-    Linux only (prctl(2), PR_SET_PDEATHSIG survives execve); elsewhere it does nothing.
-    """
-    if sys.platform != "linux":
-        return lambda: None
-    # Loaded here, not in the child: between fork and exec nothing may be imported.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def arrange() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            # The parent died before the signal was arranged; it will not come any more.
-            os._exit(1)
+def _short_name(state: Path) -> str:
+    return f"odimra-{os.geteuid()}-{hashlib.sha256(os.fsencode(state)).hexdigest()[:16]}"
 
-    return arrange
+
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"
 
 
 def _quoted(path: Path) -> str:
