@@ -1,1 +1,32 @@
-"""Everything that speaks to Redis, and nothing else does."""
+"""Everything that speaks to Redis, and nothing else does.
+
+Called by every room above; knows none of them.
+"""
+
+from odimra.store.documents import Document, Documents
+from odimra.store.errors import (
+    DocumentExists,
+    DocumentMissing,
+    LimitReached,
+    StoreError,
+    StoreUnavailable,
+    VersionMismatch,
+)
+from odimra.store.keys import Keys
+from odimra.store.scripts import Script
+from odimra.store.store import Store, StoreOptions
+
+__all__ = [
+    "Document",
+    "DocumentExists",
+    "DocumentMissing",
+    "Documents",
+    "Keys",
+    "LimitReached",
+    "Script",
+    "Store",
+    "StoreError",
+    "StoreOptions",
+    "StoreUnavailable",
+    "VersionMismatch",
+]

@@ -1,1 +1,36 @@
-"""What a task is and how it may change."""
+"""What a task is and how it may change.
+
+The heart of the service. Called by the engine and by the faces; knows the store only.
+"""
+
+from odimra.tasks.errors import (
+    Fenced,
+    TaskError,
+    TaskMissing,
+    TaskServiceDisabled,
+    TasksFull,
+    TaskVersionMismatch,
+    TransitionRefused,
+)
+from odimra.tasks.model import Change, Effect, NewTask, Payload, Result, Task, TaskMessage
+from odimra.tasks.tasks import Step, TaskOptions, Tasks
+
+__all__ = [
+    "Change",
+    "Effect",
+    "Fenced",
+    "NewTask",
+    "Payload",
+    "Result",
+    "Step",
+    "Task",
+    "TaskError",
+    "TaskMessage",
+    "TaskMissing",
+    "TaskOptions",
+    "TaskServiceDisabled",
+    "TaskVersionMismatch",
+    "Tasks",
+    "TasksFull",
+    "TransitionRefused",
+]

@@ -1,0 +1,37 @@
+-- Create a task and its sub-tasks, with their places in the indexes and in the engine's outbox; at the
+-- cap the oldest completed task makes room in this same step.
+-- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks}
+local new = cjson.decode(ARGV[6])
+local tasks = index_key('tasks')
+
+local function insert(one, parent, ordinal)
+  local key = task_key(one.id)
+  redis.call('HSET', key, unpack(one.fields))
+  if parent then
+    redis.call('ZADD', index_key('sub:' .. parent), ordinal, one.id)
+  else
+    local owner, kind = index_key('owner:' .. one.owner), index_key('kind:' .. one.kind)
+    redis.call('ZADD', tasks, now, one.id)
+    redis.call('ZADD', owner, now, one.id)
+    redis.call('ZADD', kind, now, one.id)
+    touch(tasks) touch(owner) touch(kind)
+  end
+  if one.leaf then
+    redis.call('ZADD', root .. 'queue:due', now + tonumber(ARGV[5]), one.id)
+    wake[#wake + 1] = one.id .. '.0'
+  end
+end
+
+if redis.call('EXISTS', task_key(new.task.id)) == 1 then return answer('exists') end
+local cap = tonumber(ARGV[3])
+-- More than one leaves only after the cap was lowered; bounded, so that no create takes long.
+for _ = 1, 10 do
+  if redis.call('ZCARD', tasks) < cap then break end
+  if ARGV[4] ~= 'Oldest' then return answer('full') end
+  local oldest = redis.call('ZRANGE', index_key('completed'), 0, 0)[1]
+  if not oldest then return answer('full') end
+  remove(oldest)
+end
+insert(new.task)
+for ordinal, one in ipairs(new.subtasks) do insert(one, new.task.id, ordinal) end
+return answer('ok')

@@ -1,0 +1,328 @@
+"""All tasks: creating, reading, changing, cancelling and removing them.
+
+Each method that writes is one atomic step in the store, which keeps the indexes, rolls a sub-task's
+change up into its parent, frees and fills the slots of the engine and appends the lifecycle event.
+Called by the engine and the faces; knows the store only.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from odimra.clock import Clock
+from odimra.store import Script, Store
+from odimra.tasks import states
+from odimra.tasks.errors import (
+    Fenced,
+    TaskMissing,
+    TasksFull,
+    TaskVersionMismatch,
+    TransitionRefused,
+)
+from odimra.tasks.model import Change, NewTask, Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How many tasks are kept, and how.
+
+    ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
+    task; ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is repeated;
+    ``max_interruptions`` workers may die of one task.
+    """
+
+    max_tasks: int = 10_000
+    policy: str = "Oldest"
+    max_messages: int = 100
+    max_events: int = 100_000
+    resubmit_ms: int = 30_000
+    retry_after: int = 5
+    max_interruptions: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an atomic step says besides its outcome.
+
+    ``submit``: hand-overs for the engine, ``notify``: running work that should notice its
+    cancellation; both as ``<task id>.<submission>``.
+    """
+
+    outcome: str
+    submit: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    extra: Any = field(default=None, repr=False)
+
+
+def new_id() -> str:
+    """Return a fresh task id: ``task`` and a random UUID."""
+    return f"task{uuid.uuid4()}"
+
+
+def _lua_set(names: Iterable[str]) -> str:
+    return "{" + ",".join(f"{name}=true" for name in sorted(names)) + "}"
+
+
+def _header(options: TaskOptions) -> str:
+    table = ",".join(f"{old}={_lua_set(new)}" for old, new in states.TRANSITIONS.items())
+    return (
+        f"local ALLOWED={{{table}}}\nlocal FINAL={_lua_set(states.FINAL)}\n"
+        f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={options.max_events}\n"
+    )
+
+
+_STEPS = (
+    "create",
+    "change",
+    "claim",
+    "cancel",
+    "delete",
+    "expire",
+    "sweep",
+    "want",
+    "monitor",
+    "interrupt",
+)
+
+
+class Tasks:
+    """The tasks of one store.
+
+    ``dispatch`` is called with each :class:`Step` that has something to hand over; the engine
+    sets it. Without one, or when the process dies before it acts, the sweep does the same later.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        options: TaskOptions,
+        clock: Clock,
+        *,
+        new_id: Callable[[], str] = new_id,
+    ) -> None:
+        self.options = options
+        self.store = store
+        self.clock = clock
+        self._new_id = new_id
+        self.dispatch: Callable[[Step], None] | None = None
+        header = _header(options)
+        self._scripts = {
+            name: Script.from_package(
+                "odimra.tasks", "lua/prelude.lua", f"lua/{name}.lua", header=header
+            )
+            for name in _STEPS
+        }
+
+    async def _step(self, name: str, task_id: str, *args: str | bytes | int) -> Step:
+        keys = self.store.keys
+        reply = await self.store.script(
+            self._scripts[name],
+            keys=[keys.task(task_id)],
+            args=[keys.root, self.clock.now_ms(), *args],
+        )
+        outcome, touched, submit, notify, extra = reply
+        for key in touched:
+            self.store.forget(key.decode())
+        step = Step(
+            outcome.decode(),
+            tuple(one.decode() for one in submit),
+            tuple(one.decode() for one in notify),
+            extra,
+        )
+        if self.dispatch is not None and (step.submit or step.notify):
+            self.dispatch(step)
+        return step
+
+    # Creating
+
+    def _insert(self, new: NewTask, task_id: str, parent: str | None) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "kind": new.kind,
+            "owner": new.owner,
+            "task_state": states.NEW,
+            "start_time": self.clock.now_ms(),
+            "version": 1,
+            "name": new.name,
+            "description": new.description,
+            "parent": parent,
+            "target": new.target,
+            "hide_payload": "1" if new.hide_payload else None,
+            "payload": new.payload.stored() if new.payload else None,
+            "estimated_duration": new.estimated_duration,
+            "args": orjson.dumps(dict(new.args)).decode() if new.args else None,
+            "children": len(new.subtasks) or None,
+        }
+        fields: list[str] = []
+        for name, value in values.items():
+            if value not in (None, ""):
+                fields += (name, str(value))
+        return {
+            "id": task_id,
+            "owner": new.owner,
+            "kind": new.kind,
+            "leaf": not new.subtasks,
+            "fields": fields,
+        }
+
+    async def create(self, new: NewTask, *, task_id: str | None = None) -> Task:
+        """Create a task, and its sub-tasks, in state New.
+
+        At the cap the oldest completed task makes room in the same step. Raises
+        :class:`TasksFull` when none may.
+        """
+        parent = task_id or self._new_id()
+        record = {
+            "task": self._insert(new, parent, None),
+            "subtasks": [self._insert(one, self._new_id(), parent) for one in new.subtasks],
+        }
+        step = await self._step(
+            "create",
+            parent,
+            self.options.max_tasks,
+            self.options.policy,
+            self.options.resubmit_ms,
+            orjson.dumps(record),
+        )
+        if step.outcome == "full":
+            raise TasksFull(self.options.retry_after)
+        return Task(
+            id=parent,
+            kind=new.kind,
+            owner=new.owner,
+            task_state=states.NEW,
+            start_time=self.clock.now_ms(),
+            version=1,
+            name=new.name,
+            description=new.description,
+            target=new.target,
+            args=new.args,
+            payload=new.payload,
+            hide_payload=new.hide_payload,
+            children=len(new.subtasks),
+            estimated_duration=new.estimated_duration,
+        )
+
+    # Reading
+
+    async def get(self, task_id: str) -> Task | None:
+        """Return the task, or None."""
+        key = self.store.keys.task(task_id)
+        return await self.store.cached(key, "task", lambda: self._load(task_id))
+
+    async def _load(self, task_id: str) -> Task | None:
+        reply = await self.store.call("HGETALL", self.store.keys.task(task_id))
+        return Task.load(task_id, reply) if reply else None
+
+    def index(self, *, owner: str | None = None, parent: str | None = None) -> str:
+        """Name the index of all tasks, of those of ``owner``, or of the sub-tasks of ``parent``."""
+        if parent is not None:
+            return self.store.keys.index(f"sub:{parent}")
+        return self.store.keys.index("tasks" if owner is None else f"owner:{owner}")
+
+    async def count(self, index: str) -> int:
+        """Return how many tasks an index lists."""
+        return int(await self.store.call("ZCARD", index))
+
+    async def page(self, index: str, skip: int, top: int) -> list[str]:
+        """Return ids from an index: at most ``top`` behind the first ``skip``, oldest first."""
+        if top <= 0:
+            return []
+        reply = await self.store.call("ZRANGE", index, skip, skip + top - 1)
+        return [member.decode() for member in reply]
+
+    # Changing
+
+    @staticmethod
+    def _check(step: Step, task_id: str) -> None:
+        if step.outcome == "missing":
+            raise TaskMissing(task_id)
+        if step.outcome == "fenced":
+            raise Fenced(f"another worker has taken {task_id} over")
+        if step.outcome == "version":
+            raise TaskVersionMismatch(task_id)
+        if step.outcome in ("final", "refused"):
+            raise TransitionRefused(f"{task_id}: {step.outcome}")
+
+    async def change(self, task_id: str, change: Change) -> str:
+        """Change a task in one step and return its desired state (``run suspend cancel``).
+
+        Raises :class:`TaskMissing`, :class:`Fenced`, :class:`TaskVersionMismatch`,
+        :class:`TransitionRefused`.
+        """
+        step = await self._step("change", task_id, task_id, change.stored())
+        self._check(step, task_id)
+        desired = step.extra[1] if step.extra else None
+        return desired.decode() if desired else states.RUN
+
+    async def claim(
+        self, task_id: str, submission: int, *, state: str, kind_limit: int, target_limit: int
+    ) -> tuple[str, Task | None]:
+        """Take a task for a worker; the limits say how many may run at once (0: any number).
+
+        Returns ``ok`` and the task with its new epoch, or why there is nothing to do:
+        ``missing final duplicate cancelled suspended waiting exhausted``.
+        """
+        step = await self._step(
+            "claim",
+            task_id,
+            *(task_id, submission, state, kind_limit, target_limit),
+            self.options.max_interruptions,
+        )
+        return step.outcome, Task.load(task_id, step.extra) if step.outcome == "ok" else None
+
+    async def cancel(self, task_id: str) -> str:
+        """Cancel a task with its sub-tasks: ``ended``, ``cancelling`` or ``final`` (it had ended).
+
+        Raises :class:`TaskMissing`.
+        """
+        step = await self._step("cancel", task_id, task_id)
+        if step.outcome == "missing":
+            raise TaskMissing(task_id)
+        return step.outcome
+
+    async def delete(self, task_id: str, *, expect: Iterable[int] | None = None) -> str:
+        """Remove a task, cancelling it first: ``removed``, or ``cancelling`` and it will be.
+
+        Raises :class:`TaskMissing`, :class:`TaskVersionMismatch`.
+        """
+        versions = b"" if expect is None else orjson.dumps(sorted(expect))
+        step = await self._step("delete", task_id, task_id, versions)
+        self._check(step, task_id)
+        return step.outcome
+
+    async def want(self, task_id: str, desired: str) -> None:
+        """Say that a task shall be suspended (``suspend``) or go on (``run``).
+
+        Raises :class:`TaskMissing`, :class:`TransitionRefused`.
+        """
+        self._check(await self._step("want", task_id, task_id, desired), task_id)
+
+    async def interrupt(self, task_id: str, epoch: int) -> None:
+        """Hand a task back whose worker must stop; another one goes on from its checkpoint."""
+        await self._step("interrupt", task_id, task_id, epoch)
+
+    async def read_monitor(self, task_id: str, expires_in_ms: int) -> None:
+        """Note that the monitor of a completed task was read; it goes that much later."""
+        await self._step("monitor", task_id, task_id, expires_in_ms)
+
+    # Keeping house
+
+    async def expire(self, ended_before_ms: int, batch: int = 100) -> int:
+        """Remove tasks that ended by then, at most ``batch``; return how many went."""
+        return int((await self._step("expire", "", ended_before_ms, batch)).extra)
+
+    async def delete_completed(self) -> int:
+        """Remove every task that has ended by now; return how many went."""
+        removed, until = 0, self.clock.now_ms()
+        while went := await self.expire(until, 500):
+            removed += went
+        return removed
+
+    async def sweep(self, batch: int = 100) -> None:
+        """Hand over what a process left undone that died between two steps."""
+        await self._step("sweep", "", batch, self.options.resubmit_ms)
