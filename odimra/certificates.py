@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Apple's and others' clients refuse certificates that are valid for longer.
 VALID_DAYS = 825
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class BadCertificate(Exception):
@@ -71,6 +72,20 @@ def ensure_pair(settings: Settings, now: datetime) -> Pair:
             return pair
     _make(pair, local_names(settings.http.address), now)
     return Pair(pair.certificate, pair.key, True, made=True)
+
+
+def server_context(settings: Settings, now: datetime) -> ssl.SSLContext | None:
+    """Return what an API process listens with, or None for plain HTTP.
+
+    Raises :class:`BadCertificate`.
+    """
+    if settings.http.plain_http:
+        return None
+    pair = ensure_pair(settings, now)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = TLS_VERSIONS[settings.http.tls.minimum]
+    context.load_cert_chain(pair.certificate, pair.key, password=b"")
+    return context
 
 
 def check_pair(pair: Pair) -> None:

@@ -74,7 +74,8 @@ def run(pipe: BinaryIO) -> int:
             runner.run(_until_told(order))
     except asyncio.CancelledError:
         return 0
-    except Exception:  # noqa: BLE001 - the last line of a process: it is logged, whatever it was
+    except Exception:
+        # The last line of a process: whatever it was, it is written down.
         logger.exception("%s ended by an error", order.name)
         return 1
     return 0

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -196,7 +196,9 @@ def certificate(settings: Settings, now: datetime) -> Iterator[Finding]:
     if facts.not_after <= now:
         yield Finding("warn" if own else "fail", subject, f"ended on {until}", renew)
     elif facts.not_before > now:
-        yield Finding("fail", subject, f"is valid from {facts.not_before:%Y-%m-%d}", "set the clock")
+        yield Finding(
+            "fail", subject, f"is valid from {facts.not_before:%Y-%m-%d}", "set the clock"
+        )
     elif facts.not_after - now < timedelta(days=RENEW_DAYS):
         yield Finding("warn", subject, f"{pair.certificate} ends on {until}", renew)
     else:

@@ -43,7 +43,6 @@ def die_with_parent(parent: int) -> Callable[[], None]:
 
 def exit_with_pipe(pipe: BinaryIO) -> threading.Thread:
     """Start a thread that ends this process at once when ``pipe`` comes to its end."""
-
     descriptor = pipe.fileno()
 
     def watch() -> None:

@@ -194,8 +194,9 @@ class Supervisor:
     async def _until_it_answers(self) -> None:
         http = self._settings.http
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.address, http.address)  # noqa: S104
-        while not await answers(host, http.port, tls=not http.plain_http):
-            await asyncio.sleep(PROBE_SECONDS)  # noqa: ASYNC110 - another process's doing
+        # Another process's doing, of which no event tells.
+        while not await answers(host, http.port, tls=not http.plain_http):  # noqa: ASYNC110
+            await asyncio.sleep(PROBE_SECONDS)
 
     def _announce(self, pair: Pair | None) -> None:
         lines = []
