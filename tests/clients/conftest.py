@@ -40,7 +40,10 @@ def tool(service: Service, tmp_path: Path) -> Tool:
 
 
 def run_script(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script that was installed beside the interpreter; fails clearly when it is not there."""
+    """Run a script that was installed beside the interpreter.
+
+    Fails clearly when it is not there.
+    """
     script = Path(sys.executable).parent / name
     assert script.exists(), f"{name} is not installed; pip install 'odimra[clients]'"
     return subprocess.run(

@@ -28,9 +28,12 @@ def give_work(client: Client) -> Answer:
     ended = [
         work.reset(client, machines[0], "ForceRestart"),
         work.reset(client, machines[1], "Nmi"),
-        client.post(work.UPDATE, {"ImageURI": "https://images.test/a.bin", "Targets":
-        inventory[:3]}), client.post(work.UPDATE, {"ImageURI": "https://images.test/b.bin",
-        "Targets": inventory[:2]}),
+        client.post(
+            work.UPDATE, {"ImageURI": "https://images.test/a.bin", "Targets": inventory[:3]}
+        ),
+        client.post(
+            work.UPDATE, {"ImageURI": "https://images.test/b.bin", "Targets": inventory[:2]}
+        ),
     ]
     for answer in ended:
         if answer.status != 202:
