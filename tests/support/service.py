@@ -172,7 +172,7 @@ class Service:
         )
 
     def _answers(self) -> bool:
-        certificate = self.state / "tls" / "certificate.pem"
+        certificate = self.state / "certificate.pem"
         if not self.plain:
             if not certificate.exists():
                 return False
