@@ -47,14 +47,25 @@ def test_a_wrong_password_is_refused(service: Service) -> None:
 
 
 @pytest.mark.parametrize("auth", ["session", "basic"])
-def test_login_and_logout(service: Service, auth: str) -> None:
+def test_login(service: Service, auth: str) -> None:
     client = redfish.redfish_client(
-        base_url=service.address, username=service.administrator, password=service.password
+        base_url=service.address,
+        username=service.administrator,
+        password=service.password,
+        cafile=service.ca_file,
     )
+    assert client.get("/redfish/v1/Systems").status == 401
     client.login(auth=auth)
     assert client.get("/redfish/v1/Systems").status == 200
     client.logout()
-    assert client.get("/redfish/v1/Systems").status == 401
+
+
+def test_a_token_is_worth_nothing_after_logout(client: HttpClient, service: Service) -> None:
+    token = client.get_session_key()
+    client.logout()
+    again = service.client()
+    assert again.get("/redfish/v1/Systems", X_Auth_Token=token).status == 401
+    again.close()
 
 
 def test_a_reset_is_followed_to_its_end(client: HttpClient) -> None:

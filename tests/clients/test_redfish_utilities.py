@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -69,7 +70,7 @@ def test_rf_update_shows_why_an_update_failed(tool: Tool, admin: Client) -> None
         "rf_update.py", "-i", "https://images.test/bios-7.1.0.bin", "-t", firmware("failing")
     )
     assert "Task is Done!" in done.stdout
-    assert "Message" in done.stdout
+    assert re.search(r"^\w+\.\d+\.\d+\.\w+: ", done.stdout, re.MULTILINE), done.stdout
     assert admin.get(firmware("failing")).body["Version"] == before
 
 
