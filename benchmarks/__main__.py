@@ -46,7 +46,7 @@ def chosen(only: str | None) -> list[object]:
 def show(rows: list[Row], title: str) -> None:
     """Print the table."""
     table = Table(title=title)
-    table.add_column("row")
+    table.add_column("row", no_wrap=True)
     table.add_column("value", justify="right")
     for column in ("unit", "aim", "met", "note"):
         table.add_column(column)
