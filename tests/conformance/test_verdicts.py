@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.tools import allowed, class_a, judge_protocol
+from tests.conformance.tools import allowed, class_a, complaints, judge_protocol
 
 
 def row(assertion: str, result: str) -> dict[str, str]:
@@ -15,6 +15,19 @@ def row(assertion: str, result: str) -> dict[str, str]:
         "URI": "/redfish/v1/",
         "Message": "said so",
     }
+
+
+def test_a_complaint_names_the_uri_it_is_about() -> None:
+    log = """
+2026-11-22 22:00:00,1 - root - INFO - Validating /redfish/v1/...
+2026-11-22 22:00:00,1 - root - ERROR - FAIL - /Name: not there
+2026-11-22 22:00:00,1 - root - INFO - Validating /redfish/v1/Systems...
+2026-11-22 22:00:00,1 - root - WARNING - WARN - /Id: odd
+"""
+    assert complaints(log) == [
+        "/redfish/v1/: FAIL - /Name: not there",
+        "/redfish/v1/Systems: WARN - /Id: odd",
+    ]
 
 
 def test_class_a_is_the_whole_list_without_repetition() -> None:

@@ -25,6 +25,8 @@ USE_CASES = ("AccountManagement", "QueryParameters", "PowerControl")
 # print.
 SUMMARY = re.compile(r"\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|")
 COMPLAINT = re.compile(r" - (?:ERROR|WARNING|CRITICAL) - (.*)")
+# What a tool says it looks at, before it complains.
+SUBJECT = re.compile(r" - INFO - Validating (\S+)\.\.\.")
 
 
 class ToolFailed(Exception):
@@ -113,13 +115,23 @@ class Toolbox:
             raise ToolFailed(f"{name} printed no summary:\n{printed[-4000:]}")
         passed, warned, failed, not_tested = map(int, numbers[-1])
         verdict = Verdict(name, passed, warned, failed, not_tested)
-        for log in sorted(folder.rglob("*.log")):
-            for line in log.read_text("utf-8", "replace").splitlines():
-                if (warned or failed) and (found := COMPLAINT.search(line)):
-                    verdict.complaints.append(found.group(1))
+        if warned or failed:
+            for log in sorted(folder.rglob("*.log")):
+                verdict.complaints += complaints(log.read_text("utf-8", "replace"))
         if passed == 0:
             verdict.complaints.append("the tool passed nothing: it did not reach the service")
         return verdict
+
+
+def complaints(log: str) -> list[str]:
+    """Return the errors and warnings of a tool's log, each behind the URI it is about, if any."""
+    found, subject = [], ""
+    for line in log.splitlines():
+        if about := SUBJECT.search(line):
+            subject = f"{about.group(1)}: "
+        elif complaint := COMPLAINT.search(line):
+            found.append(subject + complaint.group(1))
+    return found
 
 
 def class_a() -> list[str]:
