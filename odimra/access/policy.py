@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from odimra.store import Document, DocumentExists, Store
 
@@ -50,6 +50,11 @@ def consistent(policy: Policy) -> None:
         raise PolicyConflict("lockout_reset_after", "lockout_duration")
 
 
+def _with(policy: P, values: Mapping[str, int]) -> P:
+    changed: Any = replace(policy, **values)  # type: ignore[type-var,arg-type,unused-ignore]
+    return cast("P", changed)
+
+
 class Kept(Generic[P]):
     """One policy: the configuration's values until somebody has changed them."""
 
@@ -84,7 +89,7 @@ class Kept(Generic[P]):
             for field in fields(self._defaults)
             if field.name in document.fields
         }
-        return replace(self._defaults, **numbers, version=document.version)
+        return _with(self._defaults, {**numbers, "version": document.version})
 
     async def write(self, changes: Mapping[str, int], *, expect: Iterable[int] | None) -> P:
         """Change values by name if the version is one of ``expect``.
@@ -92,7 +97,7 @@ class Kept(Generic[P]):
         Raises :class:`PolicyConflict`, :class:`~odimra.store.VersionMismatch`.
         """
         current = await self.read()
-        changed = replace(current, **changes)
+        changed = _with(current, changes)
         if self._check is not None:
             self._check(changed)
         if expect is not None and current.version not in expect:
