@@ -93,7 +93,7 @@ class ReadCache:
         slot = (key, variant)
         under_way = self._loading.get(slot)
         if under_way is not None:
-            return await asyncio.shield(under_way)  # type: ignore[no-any-return]
+            return await asyncio.shield(under_way)
         return await asyncio.shield(self._start(slot, load))
 
     def _start(
@@ -183,8 +183,8 @@ class Tracker:
             delay = min(delay * 2, 1.0)
 
     async def _follow(self, pool: ConnectionPool) -> None:
-        subscriber = pool.make_connection()
-        source = pool.make_connection()
+        subscriber = pool.make_connection()  # type: ignore[no-untyped-call]
+        source = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await self._subscribe(subscriber, source)
             self._cache.enable()
@@ -196,8 +196,8 @@ class Tracker:
 
     async def _subscribe(self, subscriber: Connection, source: Connection) -> None:
         async with asyncio.timeout(self._timeout):
-            await subscriber.connect()
-            await source.connect()
+            await subscriber.connect()  # type: ignore[no-untyped-call]
+            await source.connect()  # type: ignore[no-untyped-call]
             await subscriber.send_command("CLIENT", "ID")
             identifier = await subscriber.read_response()
             await subscriber.send_command("SUBSCRIBE", CHANNEL)

@@ -102,12 +102,15 @@ def _sentinel(options: ConnectOptions) -> Redis:
     if not name:
         raise BadStoreUrl("a Sentinel URL needs the name of the master as its path")
     common = {**_common(options), **_tls(parts.scheme, parts.query)}
-    sentinel = Sentinel(
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
         _hosts(hosts, 26379),
         sentinel_kwargs={"socket_timeout": options.timeout, **_tls(parts.scheme, parts.query)},
         **common,
     )
-    return sentinel.master_for(name, db=int(db or 0), username=user, password=password)
+    master: Redis = sentinel.master_for(
+        name, db=int(db or 0), username=user, password=password
+    )
+    return master
 
 
 def _cluster(options: ConnectOptions) -> RedisCluster:

@@ -201,7 +201,8 @@ class Task:
 class Change:
     """A change of a task: what is None stays as it is.
 
-    ``epoch`` is the worker's (a newer one refuses it), ``version`` what the writer saw.
+    ``epoch`` is the worker's (a newer one refuses it), ``sequence`` its number of the step (done
+    once, however often it is sent), ``version`` what the writer saw.
     """
 
     state: str | None = None
@@ -212,6 +213,7 @@ class Change:
     effects: Sequence[Effect] = ()
     created_resources: Sequence[str] = ()
     epoch: int | None = None
+    sequence: int | None = None
     version: int | None = None
 
     def stored(self) -> bytes:
@@ -234,6 +236,8 @@ class Change:
             change["created"] = orjson.dumps(list(self.created_resources)).decode()
         if self.epoch is not None:
             change["epoch"] = self.epoch
+        if self.sequence is not None:
+            change["seq"] = self.sequence
         if self.version is not None:
             change["version"] = self.version
         return orjson.dumps(change)

@@ -31,8 +31,8 @@ from odimra.tasks.model import Change, NewTask, Task
 class TaskOptions:
     """How many tasks are kept, and how.
 
-    ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per task;
-    ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is repeated;
+    ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
+    task; ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is repeated;
     ``max_interruptions`` workers may die of one task.
     """
 

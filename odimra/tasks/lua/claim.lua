@@ -50,6 +50,7 @@ end
 
 redis.call('ZREM', root .. 'queue:due', id)
 redis.call('HINCRBY', key, 'epoch', 1)
+redis.call('HDEL', key, 'seq')
 if alive then
   -- Suspended and Interrupted were left in good order; in any other state a worker died.
   if state ~= 'Suspended' and state ~= 'Interrupted' then

@@ -162,7 +162,7 @@ local function finish(id, key, t, c, state)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
   redis.call('HDEL', key, 'checkpoint', 'desired', 'args', 'submission', 'waiting_on', 'severity',
-    'percent_sum', 'interruptions')
+    'percent_sum', 'interruptions', 'seq')
   if not parent then
     redis.call('ZADD', index_key('completed'), now, id)
     touch(index_key('completed'))
@@ -182,6 +182,11 @@ function apply(id, c)
     'remove')
   if not t[1] then return 'missing' end
   if c.epoch and c.epoch ~= tonumber(t[2] or '0') then return 'fenced' end
+  -- A worker numbers its steps: one whose acknowledgement was lost is sent again, and done once.
+  if c.seq then
+    if tonumber(redis.call('HGET', key, 'seq') or '-1') >= c.seq then return 'ok' end
+    redis.call('HSET', key, 'seq', c.seq)
+  end
   if FINAL[t[1]] then return 'final' end
   if c.version and c.version ~= tonumber(t[5]) then return 'version' end
   local state = c.state or t[1]

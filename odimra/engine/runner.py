@@ -1,0 +1,121 @@
+"""Runs one task: claim it, let its kind work, record how that ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from odimra.clock import Clock
+from odimra.engine.context import JobCancelled, JobContext, JobSuspended
+from odimra.engine.registry import Outcome, Registry, UnknownKind
+from odimra.store import StoreUnavailable
+from odimra.tasks import Fenced, TaskMessage, TaskMissing, Tasks, TransitionRefused, states
+from odimra.tasks.model import Result
+
+log = logging.getLogger(__name__)
+
+#: What the task says of a job that broke; the reason is in the log, not in the answer.
+BROKEN = TaskMessage("Base.1.22.InternalError", severity="Critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many tasks may run at once: by kind, and on one target; 0 is any number."""
+
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    per_target: int = 1
+
+
+def split(handover: str) -> tuple[str, int]:
+    """Take ``<task id>.<submission>`` apart."""
+    task_id, _, submission = handover.rpartition(".")
+    return task_id, int(submission)
+
+
+class Runner:
+    """Runs tasks by their hand-overs."""
+
+    def __init__(self, tasks: Tasks, registry: Registry, limits: Limits, clock: Clock) -> None:
+        self._tasks = tasks
+        self._registry = registry
+        self._limits = limits
+        self._clock = clock
+        #: Set while the worker goes down: a run that is cut short is handed back.
+        self.draining = False
+
+    async def run(self, handover: str) -> None:
+        """Run the task of a hand-over, if there is anything to do.
+
+        Returns when the task ended, waits, was suspended or belongs to someone else; what it
+        raises leaves the hand-over to be delivered again.
+        """
+        task_id, submission = split(handover)
+        kind = await self._kind(task_id)
+        if kind is None:
+            return
+        outcome, task = await self._tasks.claim(
+            task_id,
+            submission,
+            state=self._registry.claim_state(kind),
+            kind_limit=self._limits.kinds.get(kind, 0),
+            target_limit=self._limits.per_target,
+        )
+        if task is None:
+            log.debug("%s: nothing to run, it is %s", task_id, outcome)
+            return
+        await self._work(kind, JobContext(self._tasks, task, self._clock))
+
+    async def _kind(self, task_id: str) -> str | None:
+        task = await self._tasks.get(task_id)
+        return None if task is None or task.final else task.kind
+
+    async def _work(self, kind: str, job: JobContext) -> None:
+        try:
+            outcome = await self._registry.get(kind).run(job)
+        except JobCancelled:
+            outcome = Outcome(states.CANCELLED)
+        except JobSuspended:
+            await job.suspend()
+            return
+        except Fenced:
+            log.warning("%s was taken over by another worker", job.task.id)
+            return
+        except TaskMissing:
+            log.info("%s was removed while it ran", job.task.id)
+            return
+        except TransitionRefused as error:
+            log.info("stopped: %s", error)
+            return
+        except asyncio.CancelledError:
+            await self._cut_short(job)
+            return
+        except UnknownKind:
+            log.error("%s is of the kind %s, which this worker does not know", job.task.id, kind)
+            outcome = Outcome(states.EXCEPTION, Result(501), (BROKEN,))
+        except Exception:  # a job is foreign code: whatever breaks in it ends its task only
+            log.exception("%s (%s) broke", job.task.id, kind)
+            outcome = Outcome(states.EXCEPTION, Result(500), (BROKEN,))
+        try:
+            await job.finish(outcome)
+        except (Fenced, TaskMissing) as error:
+            log.warning("the end of %s was refused: %s", job.task.id, error)
+
+    async def _cut_short(self, job: JobContext) -> None:
+        """The engine cancelled this run: because the task was, or because the worker goes down."""
+        try:
+            await job.look()
+        except JobCancelled:
+            await job.finish(Outcome(states.CANCELLED))
+            return
+        except JobSuspended:
+            await job.suspend()
+            return
+        if self.draining:
+            try:
+                await self._tasks.interrupt(job.task.id, job.task.epoch)
+            except StoreUnavailable:
+                raise asyncio.CancelledError from None  # the engine delivers it again
+            return
+        raise asyncio.CancelledError
