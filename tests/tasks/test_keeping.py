@@ -1,0 +1,175 @@
+"""How many tasks are kept, which leave, and what a deletion does."""
+
+from __future__ import annotations
+
+import pytest
+
+from odimra.store import Store, VersionMismatch
+from odimra.tasks import (
+    Change,
+    Effect,
+    Result,
+    TaskOptions,
+    Tasks,
+    TasksFull,
+    TaskVersionMismatch,
+    states,
+)
+from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from tests.fakes import FakeClock
+from tests.tasks.conftest import a_task, bring, events, read
+
+
+def capped(tasks: Tasks, policy: str = "Oldest") -> Tasks:
+    return Tasks(tasks.store, TaskOptions(max_tasks=3, policy=policy), tasks.clock)
+
+
+async def keys_of(store: Store) -> set[str]:
+    reply = await store.call("SCAN", 0, "MATCH", store.keys.root + "*", "COUNT", 100_000)
+    return {key.decode() for key in reply[1]}
+
+
+async def test_at_the_cap_the_oldest_completed_makes_room(tasks: Tasks, clock: FakeClock) -> None:
+    few = capped(tasks)
+    running = await bring(few, states.RUNNING)
+    clock.advance(1)
+    second = await bring(few, states.RUNNING)
+    first_done = await bring(few, states.COMPLETED)
+    clock.advance(1)
+    await few.change(second.id, Change(state=states.COMPLETED))
+    created = await few.create(a_task())
+    assert await few.get(first_done.id) is None
+    kept = await few.page(few.index(), 0, 10)
+    assert kept == [running.id, second.id, created.id]
+    assert (await events(few, first_done.id))[-1] == "TaskRemoved"
+
+
+async def test_the_sub_tasks_of_an_evicted_task_go_with_it(tasks: Tasks) -> None:
+    few = capped(tasks)
+    parent = await few.create(a_task(subtasks=[a_task(), a_task()]))
+    children = await few.page(few.index(parent=parent.id), 0, 9)
+    await few.cancel(parent.id)
+    for _ in range(3):
+        await few.create(a_task())
+    assert await few.get(parent.id) is None
+    assert [await few.get(child) for child in children] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"), [("Oldest", states.RUNNING), ("Manual", states.COMPLETED)]
+)
+async def test_a_create_at_the_cap_without_room_is_refused_and_changes_nothing(
+    tasks: Tasks, policy: str, state: str
+) -> None:
+    few = capped(tasks, policy)
+    kept = [(await bring(few, state)).id for _ in range(3)]
+    before = await keys_of(few.store)
+    with pytest.raises(TasksFull) as refusal:
+        await few.create(a_task())
+    assert refusal.value.retry_after > 0
+    assert await few.page(few.index(), 0, 10) == sorted(kept)
+    assert await keys_of(few.store) == before
+
+
+async def test_deleting_every_task_leaves_no_key_but_the_stream(tasks: Tasks) -> None:
+    parent = await tasks.create(a_task(subtasks=[a_task(target="/a"), a_task(target="/a")]))
+    await bring(tasks, states.COMPLETED)
+    waiting = await tasks.create(a_task(target="/b"))
+    holder = await tasks.create(a_task(target="/b"))
+    for one in (holder, waiting):
+        await tasks.claim(one.id, 0, state=states.RUNNING, kind_limit=1, target_limit=1)
+    for task_id in (parent.id, waiting.id):
+        await tasks.delete(task_id)
+    await tasks.cancel(holder.id)
+    await tasks.change(holder.id, Change(state=states.CANCELLED))
+    assert await tasks.delete_completed() == 2
+    assert await keys_of(tasks.store) == {tasks.store.keys.events}
+
+
+async def test_deleting_what_has_ended_removes_it_at_once(tasks: Tasks) -> None:
+    task = await bring(tasks, states.COMPLETED)
+    assert await tasks.delete(task.id) == "removed"
+    assert await tasks.get(task.id) is None
+
+
+async def test_deleting_what_runs_cancels_it_first(tasks: Tasks) -> None:
+    task = await bring(tasks, states.RUNNING)
+    assert await tasks.delete(task.id) == "cancelling"
+    assert (await read(tasks, task.id)).task_state == states.CANCELLING
+    await tasks.change(task.id, Change(state=states.CANCELLED))
+    assert await tasks.get(task.id) is None
+    assert await events(tasks, task.id) == ["TaskStarted", "TaskCancelled", "TaskRemoved"]
+
+
+async def test_a_delete_of_a_version_that_has_passed_is_refused(tasks: Tasks) -> None:
+    task = await bring(tasks, states.COMPLETED)
+    with pytest.raises(TaskVersionMismatch):
+        await tasks.delete(task.id, expect=[task.version - 1])
+    assert await tasks.delete(task.id, expect=[task.version]) == "removed"
+
+
+async def test_completed_tasks_leave_after_their_time(tasks: Tasks, clock: FakeClock) -> None:
+    old = await bring(tasks, states.EXCEPTION)
+    running = await bring(tasks, states.RUNNING)
+    clock.advance(60)
+    young = await bring(tasks, states.COMPLETED)
+    assert await tasks.expire(clock.now_ms() - 30_000) == 1
+    assert await tasks.get(old.id) is None
+    assert {running.id, young.id} == set(await tasks.page(tasks.index(), 0, 10))
+
+
+async def test_all_completed_tasks_can_be_removed_and_only_they(tasks: Tasks) -> None:
+    ended = [await bring(tasks, state) for state in sorted(states.FINAL)]
+    running = await bring(tasks, states.RUNNING)
+    assert await tasks.delete_completed() == len(ended)
+    assert await tasks.page(tasks.index(), 0, 10) == [running.id]
+
+
+async def test_what_a_task_changes_is_written_with_its_end(tasks: Tasks, store: Store) -> None:
+    machine = store.keys.of("machine", "1")
+    await store.documents.create(machine, {"power_state": "Off"})
+    task = await bring(tasks, states.RUNNING)
+    await tasks.change(task.id, Change(percent=99))
+    before = await store.documents.read(machine)
+    assert before is not None and before.fields == {"power_state": "Off"}
+    await tasks.change(
+        task.id,
+        Change(
+            state=states.COMPLETED,
+            result=Result(204),
+            effects=[Effect(machine, {"power_state": "On"})],
+        ),
+    )
+    after = await store.documents.read(machine)
+    assert after is not None
+    assert (after.fields, after.version) == ({"power_state": "On"}, before.version + 1)
+
+
+async def test_a_result_is_kept_as_it_was_given(tasks: Tasks) -> None:
+    task = await bring(tasks, states.RUNNING)
+    result = Result(201, {"Id": "1", "empty": [], "deep": {"a": None}}, {"Location": "/x"})
+    await tasks.change(task.id, Change(state=states.COMPLETED, result=result))
+    assert (await read(tasks, task.id)).result == result
+
+
+async def test_the_monitor_expires_from_the_first_reading(tasks: Tasks, clock: FakeClock) -> None:
+    task = await bring(tasks, states.COMPLETED)
+    await tasks.read_monitor(task.id, 5000)
+    first = clock.now_ms() + 5000
+    clock.advance(3)
+    await tasks.read_monitor(task.id, 5000)
+    assert (await read(tasks, task.id)).monitor_expires == first
+
+
+async def test_settings_are_the_configuration_until_changed(store: Store) -> None:
+    settings = TaskServiceSettings(store, ServiceSettings(auto_delete_minutes=9))
+    start = await settings.read()
+    assert (start.enabled, start.auto_delete_minutes, start.version) == (True, 9, 0)
+    changed = await settings.write({"enabled": False, "monitor_expiry_seconds": 7})
+    assert await settings.read() == changed
+    assert (changed.enabled, changed.auto_delete_minutes) == (False, 9)
+    assert changed.monitor_expiry_seconds == 7
+    with pytest.raises(VersionMismatch):
+        await settings.write({"enabled": True}, expect=[changed.version - 1])
+    cleared = await settings.write({"monitor_expiry_seconds": None}, expect=[changed.version])
+    assert cleared.monitor_expiry_seconds is None
