@@ -137,17 +137,15 @@ class MachineStates:
         key = self.key(kind, machine.id)
         documents = self._store.documents
         expected = None if expect is None else set(expect)
-        for _ in range(_ATTEMPTS):
-            try:
-                return await documents.update(key, values, expect=expected)
-            except DocumentMissing:
-                if expected is not None and 0 not in expected:
-                    raise VersionMismatch(0) from None
-            try:
-                return await documents.create(key, values)
-            except DocumentExists:
-                continue  # someone else made the first write meanwhile
-        raise VersionMismatch(0)
+        try:
+            return await documents.update(key, values, expect=expected)
+        except DocumentMissing:
+            if expected is not None and 0 not in expected:
+                raise VersionMismatch(0) from None
+        try:
+            return await documents.create(key, values)
+        except DocumentExists:  # someone else made the first write meanwhile
+            return await documents.update(key, values, expect=expected)
 
     async def change_boot(
         self, machine: Machine, boot: Mapping[str, str], values: Mapping[str, str],
@@ -159,7 +157,9 @@ class MachineStates:
         :class:`~odimra.store.VersionMismatch`.
         """
         allowed = None if expect is None else set(expect)
-        for attempt in range(_ATTEMPTS):
+        attempts = 0
+        while True:
+            attempts += 1
             seen = await self.read("system", machine)
             if allowed is not None and seen.version not in allowed:
                 raise VersionMismatch(seen.version)
@@ -175,10 +175,10 @@ class MachineStates:
             try:
                 return await self.change("system", machine, changes, expect={seen.version})
             except VersionMismatch:
-                if allowed is not None or attempt == _ATTEMPTS - 1:
+                # With an ETag the caller is told; without one the newer values are merged with.
+                if allowed is not None or attempts == _ATTEMPTS:
                     raise
                 self._store.forget(self.key("system", machine.id))
-        raise AssertionError("unreachable")
 
     async def count_request(self, operation: str, target: str) -> int:
         """Count one more request of ``operation`` on ``target`` and return which it is, from 1."""
