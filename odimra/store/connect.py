@@ -107,9 +107,7 @@ def _sentinel(options: ConnectOptions) -> Redis:
         sentinel_kwargs={"socket_timeout": options.timeout, **_tls(parts.scheme, parts.query)},
         **common,
     )
-    master: Redis = sentinel.master_for(
-        name, db=int(db or 0), username=user, password=password
-    )
+    master: Redis = sentinel.master_for(name, db=int(db or 0), username=user, password=password)
     return master
 
 

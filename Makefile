@@ -1,0 +1,59 @@
+# Everything runs in .venv, which is made from any Python >= 3.11 when it is missing or outdated.
+PYTHON ?= $(firstword $(foreach version,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(version))))
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+ONLY ?=
+
+.PHONY: run test lint bench conformance soak clients clean help
+
+help: ## show what can be made
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.run ## start the service (flags: make run ARGS="--port 9443")
+	@$(BIN)/odimra serve $(ARGS)
+
+test: $(VENV)/.dev ## run the tests (some of them: make test ARGS="tests/doors -k wheel")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## style, types and the walls of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## measure (one row: make bench ONLY=name)
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+conformance: $(VENV)/.clients ## run the DMTF's tools against a freshly started service
+	@$(BIN)/python -m tests.conformance $(ARGS)
+
+clients: $(VENV)/.clients ## run real Redfish clients against a started service
+	@$(BIN)/python -m pytest tests/clients $(ARGS)
+
+soak: $(VENV)/.dev ## run a load for hours while servers and workers are killed
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+clean: ## remove what was built; the state folder stays
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .bench .conformance
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A failed install leaves no stamp, so that the next make tries again.
+$(VENV)/.base:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: set PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "the venv module is needed (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@touch $@
+
+$(VENV)/.run: setup.cfg pyproject.toml $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.clients: setup.cfg pyproject.toml $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,clients]'
+	@touch $@ $(VENV)/.run $(VENV)/.dev
