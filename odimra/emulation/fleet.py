@@ -8,6 +8,7 @@ must never import a face.
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,6 +101,12 @@ class Machine:
         """Return a reading between two bounds, the same every time."""
         share = int.from_bytes(self._digest(f"level {what}")[:4], "big") / (1 << 32)
         return round(low + (high - low) * share, 1)
+
+    @cached_property
+    def edition(self) -> str:
+        """A mark of the configuration it was made from, for ETags: a new one makes old ones void."""
+        made_of = json.dumps([self.seed, self.id, self.power_state, self.template], sort_keys=True)
+        return hashlib.sha256(made_of.encode()).hexdigest()[:8]
 
     @property
     def system_uri(self) -> str:

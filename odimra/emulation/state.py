@@ -7,7 +7,7 @@ never import a face.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from odimra.emulation.fleet import Component, Fleet, Machine
@@ -58,6 +58,18 @@ class Boot:
         if enabled == "Once" and fields[LAST_BOOT] != fields[BOOT_SET_AT]:
             return cls("None", "Disabled", fields["BootSourceOverrideMode"])
         return cls(fields["BootSourceOverrideTarget"], enabled, fields["BootSourceOverrideMode"])
+
+
+def with_boot(fields: Mapping[str, str], boot: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields that put ``boot`` in force; what it leaves out stays as it is in force."""
+    now = Boot.of(fields)
+    return {
+        "BootSourceOverrideTarget": now.target,
+        "BootSourceOverrideEnabled": now.enabled,
+        "BootSourceOverrideMode": now.mode,
+        **boot,
+        BOOT_SET_AT: fields[LAST_BOOT],
+    }
 
 
 class MachineStates:
@@ -134,7 +146,12 @@ class MachineStates:
 
         Raises :class:`~odimra.store.VersionMismatch`.
         """
-        key = self.key(kind, machine.id)
+        written = await self._write(self.key(kind, machine.id), values, expect)
+        return Document({**self._defaults(kind, machine), **written.fields}, written.version)
+
+    async def _write(
+        self, key: str, values: Mapping[str, str], expect: Iterable[int] | None
+    ) -> Document:
         documents = self._store.documents
         expected = None if expect is None else set(expect)
         try:
@@ -147,38 +164,34 @@ class MachineStates:
         except DocumentExists:  # someone else made the first write meanwhile
             return await documents.update(key, values, expect=expected)
 
-    async def change_boot(
-        self, machine: Machine, boot: Mapping[str, str], values: Mapping[str, str],
-        *, expect: Iterable[int] | None = None,
+    async def recompute(
+        self,
+        kind: str,
+        machine: Machine,
+        compute: Callable[[Mapping[str, str]], Mapping[str, str]],
+        *,
+        expect: Iterable[int] | None = None,
     ) -> Document:
-        """Change the boot override together with other fields of the System, in one step.
+        """Set what ``compute`` makes of the fields, if nobody changed them meanwhile.
 
-        What ``boot`` leaves out stays as it is in force. Raises
-        :class:`~odimra.store.VersionMismatch`.
+        It is computed anew when somebody did, unless the caller named the versions it means.
+        Raises :class:`~odimra.store.VersionMismatch`.
         """
         allowed = None if expect is None else set(expect)
         attempts = 0
         while True:
             attempts += 1
-            seen = await self.read("system", machine)
+            seen = await self.read(kind, machine)
             if allowed is not None and seen.version not in allowed:
                 raise VersionMismatch(seen.version)
-            now = Boot.of(seen.fields)
-            changes = {
-                "BootSourceOverrideTarget": now.target,
-                "BootSourceOverrideEnabled": now.enabled,
-                "BootSourceOverrideMode": now.mode,
-                **boot,
-                BOOT_SET_AT: seen.fields[LAST_BOOT],
-                **values,
-            }
             try:
-                return await self.change("system", machine, changes, expect={seen.version})
+                return await self.change(
+                    kind, machine, compute(seen.fields), expect={seen.version}
+                )
             except VersionMismatch:
-                # With an ETag the caller is told; without one the newer values are merged with.
+                self._store.forget(self.key(kind, machine.id))
                 if allowed is not None or attempts == _ATTEMPTS:
                     raise
-                self._store.forget(self.key("system", machine.id))
 
     async def count_request(self, operation: str, target: str) -> int:
         """Count one more request of ``operation`` on ``target`` and return which it is, from 1."""
