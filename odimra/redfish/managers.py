@@ -66,11 +66,12 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
 
     async def reset(call: Call) -> Reply:
         machine = find(fleet, call, "Manager")
-        reset_type = call.body.get("ResetType", "GracefulRestart")
-        if reset_type not in RESET_TYPES:
-            raise errors.action_parameter_value_not_in_list(reset_type, "ResetType", RESET)
         task = await operations.reset_manager(
-            machine, reset_type, owner=call.principal.account, payload=payload(call)
+            machine,
+            # The parameter is optional in the schema; the default is up to the service.
+            call.body.get("ResetType", "GracefulRestart"),
+            owner=call.principal.account,
+            payload=payload(call),
         )
         return accepted(task)
 
