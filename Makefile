@@ -1,5 +1,9 @@
 # Everything runs in .venv, which is made from any Python >= 3.11 when it is missing or outdated.
-PYTHON ?= $(firstword $(foreach version,python3.14 python3.13 python3.12 python3.11 python3 python,$(shell command -v $(version))))
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+    $$name -c '$(NEW_ENOUGH)' 2> /dev/null && echo $$name && break; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
@@ -25,8 +29,8 @@ lint: $(VENV)/.dev ## style, types and the walls of the house
 bench: $(VENV)/.dev ## measure (one row: make bench ONLY=name)
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-conformance: $(VENV)/.clients ## run the DMTF's tools against a freshly started service
-	@$(BIN)/python -m tests.conformance $(ARGS)
+conformance: $(VENV)/.dev ## run the DMTF's tools against a freshly started service
+	@$(BIN)/python -m tests.conformance.run $(ARGS)
 
 clients: $(VENV)/.clients ## run real Redfish clients against a started service
 	@$(BIN)/python -m pytest tests/clients $(ARGS)
@@ -41,8 +45,8 @@ clean: ## remove what was built; the state folder stays
 
 # A failed install leaves no stamp, so that the next make tries again.
 $(VENV)/.base:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: set PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' 2> /dev/null || { \
+	    echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "the venv module is needed (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
 	@touch $@
 
