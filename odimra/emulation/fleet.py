@@ -103,10 +103,10 @@ class Machine:
         return round(low + (high - low) * share, 1)
 
     @cached_property
-    def edition(self) -> str:
-        """A mark of the configuration it was made from, for ETags: a new one makes old ones void."""
+    def edition(self) -> int:
+        """A mark of the configuration it was made from; ETags of another one are void."""
         made_of = json.dumps([self.seed, self.id, self.power_state, self.template], sort_keys=True)
-        return hashlib.sha256(made_of.encode()).hexdigest()[:8]
+        return int.from_bytes(hashlib.sha256(made_of.encode()).digest()[:4], "big")
 
     @property
     def system_uri(self) -> str:
@@ -163,9 +163,7 @@ class Fleet:
             return tuple(self.components.values())
         if uri in (SYSTEMS, MANAGERS, CHASSIS):
             below = uri + "/"
-            return tuple(
-                one for one in self.components.values() if one.related.startswith(below)
-            )
+            return tuple(one for one in self.components.values() if one.related.startswith(below))
         return tuple(self._related.get(uri, ()))
 
 

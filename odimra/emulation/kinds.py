@@ -53,9 +53,15 @@ RESETS: Mapping[str, ResetRule] = MappingProxyType(
     }
 )
 #: The button switches a machine that is off on, and shuts any other down.
-BUTTON = MappingProxyType({"Off": ResetRule("On"), "On": ResetRule("Off"), "Paused": ResetRule("Off")})
+BUTTON = MappingProxyType(
+    {"Off": ResetRule("On"), "On": ResetRule("Off"), "Paused": ResetRule("Off")}
+)
 
-STANDBY = TaskMessage("Base.1.22.ResourceInStandby", severity="Critical")
+STANDBY = TaskMessage(
+    "Base.1.22.ResourceInStandby",
+    severity="Critical",
+    text="The system is off, or not in a state from which this reset leads anywhere.",
+)
 GONE = TaskMessage("Base.1.22.ResourceNotFound", severity="Critical")
 
 

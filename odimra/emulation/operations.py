@@ -65,8 +65,13 @@ class Operations:
     ) -> Task:
         """Start ``ComputerSystem.Reset``. Raises :class:`RequestRefused`, ``TasksFull``."""
         return await self._reset(
-            "ComputerSystem.Reset", SYSTEM_RESET, machine, machine.system_uri, reset_type,
-            owner=owner, payload=payload,
+            "ComputerSystem.Reset",
+            SYSTEM_RESET,
+            machine,
+            machine.system_uri,
+            reset_type,
+            owner=owner,
+            payload=payload,
         )
 
     async def reset_manager(
@@ -74,8 +79,13 @@ class Operations:
     ) -> Task:
         """Start ``Manager.Reset``. Raises :class:`RequestRefused`, ``TasksFull``."""
         return await self._reset(
-            "Manager.Reset", MANAGER_RESET, machine, machine.manager_uri, reset_type,
-            owner=owner, payload=payload,
+            "Manager.Reset",
+            MANAGER_RESET,
+            machine,
+            machine.manager_uri,
+            reset_type,
+            owner=owner,
+            payload=payload,
         )
 
     async def _reset(

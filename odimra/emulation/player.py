@@ -24,6 +24,7 @@ from odimra.tasks import Result, TaskMessage, TransitionRefused, states
 
 #: Seconds between checkpoints while a step is waited for: what a crash may repeat.
 TICK = 5.0
+FAILED = TaskMessage("Base.1.22.OperationFailed", severity="Critical", text="The operation failed.")
 #: One wait of a scenario that never ends.
 LONG = 3600.0
 
@@ -95,7 +96,7 @@ class Player:
         return Outcome(
             states.EXCEPTION,
             Result(self._scenario.status or self._failure),
-            messages or (TaskMessage("Base.1.22.OperationFailed", severity="Critical"),),
+            messages or (FAILED,),
         )
 
     async def _start(self) -> None:
@@ -156,7 +157,7 @@ class Player:
 
     async def _asked_or_raise(self) -> None:
         try:
-            await self._job.look()
+            await self._job.look(fresh=True)
         except JobCancelled:
             running = asyncio.current_task()
             if running is not None:

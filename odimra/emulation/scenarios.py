@@ -1,8 +1,8 @@
 """The language in which an operation that does not really happen is told (docs/scenarios.md).
 
 A scenario file names scenarios and rules; the first rule that matches a request decides what
-becomes of it: refused, or accepted and played by a scenario. Whatever is left to chance depends only
-on the seed, the operation, the target and how many requests there were on that target, so that
+becomes of it: refused, or accepted and played by a scenario. What is left to chance depends only on
+the seed, the operation, the target and how many requests there were on that target, so that
 every process comes to the same answer. Used by :mod:`odimra.emulation.operations` (to refuse) and
 :mod:`odimra.emulation.player` (to play); reads a file once and must never import a face.
 """
@@ -150,9 +150,7 @@ class Scenario:
         end = value.get("end", COMPLETED)
         status = value.get("result", {}).get("status")
         if status is not None and (status < 400) != (end == COMPLETED):
-            raise BadEmulationFile(
-                f"{where}.result.status: {status} does not fit the end '{end}'"
-            )
+            raise BadEmulationFile(f"{where}.result.status: {status} does not fit the end '{end}'")
         cancel_after = value.get("cancel_after", 0)
         return cls(
             starting=Range.load(value.get("starting", 0), f"{where}.starting"),
@@ -327,4 +325,3 @@ def load(path: Path, seed: int) -> Scenarios:
 def loads(text: str, seed: int = 1, origin: str = "scenarios") -> Scenarios:
     """Read scenarios from YAML text; raises :class:`BadEmulationFile`."""
     return _build(parse(text, SCHEMA, origin), seed, origin)
-

@@ -185,9 +185,7 @@ class MachineStates:
             if allowed is not None and seen.version not in allowed:
                 raise VersionMismatch(seen.version)
             try:
-                return await self.change(
-                    kind, machine, compute(seen.fields), expect={seen.version}
-                )
+                return await self.change(kind, machine, compute(seen.fields), expect={seen.version})
             except VersionMismatch:
                 self._store.forget(self.key(kind, machine.id))
                 if allowed is not None or attempts == _ATTEMPTS:

@@ -11,13 +11,14 @@ from typing import Any
 from odimra.emulation.fleet import CHASSIS, Machine
 from odimra.emulation.state import MachineStates
 from odimra.redfish import errors
-from odimra.redfish.machines import STATUS, Members, etag, expected, find, head, link, links
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.machines import STATUS, etag, expected, find, head, link, links, part
+from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.systems import stored
 from odimra.store import Document
 
 TYPE = "Chassis.v1_28_0.Chassis"
 SENSOR = "Sensor.v1_12_0.Sensor"
+DRIVE = "Drive.v1_22_0.Drive"
 METRICS = "EnvironmentMetrics.v1_5_0.EnvironmentMetrics"
 #: Sensor: type, unit, context, and between which readings a running machine is.
 SENSORS: Mapping[str, tuple[str, str, str, float, float]] = {
@@ -28,18 +29,17 @@ SENSORS: Mapping[str, tuple[str, str, str, float, float]] = {
 STANDBY_WATTS = 8.0
 
 
-def resources(machines: MachineStates, *, page_size: int) -> list[Resource]:
+def resources(machines: MachineStates) -> list[Resource]:
     """Return the routes of the Chassis."""
     fleet = machines.fleet
-    every = Members(machine.chassis_uri for machine in fleet.machines.values())
+    every = Listed([machine.chassis_uri for machine in fleet.machines.values()])
 
-    async def collection(_: Call) -> Reply:
+    async def collection(_: Call) -> Collection:
         return Collection(
             uri=CHASSIS,
             type="ChassisCollection.ChassisCollection",
             name="Chassis",
             source=every,
-            max_page=page_size,
         )
 
     async def get(call: Call) -> Reply:
@@ -53,14 +53,26 @@ def resources(machines: MachineStates, *, page_size: int) -> list[Resource]:
         )
         return _reply(machine, document)
 
-    async def sensors(call: Call) -> Reply:
+    async def sensors(call: Call) -> Collection:
         uri = f"{find(fleet, call, 'Chassis').chassis_uri}/Sensors"
         return Collection(
             uri=uri,
             type="SensorCollection.SensorCollection",
             name="Sensors",
-            source=Members(f"{uri}/{name}" for name in SENSORS),
-            max_page=page_size,
+            source=Listed([f"{uri}/{name}" for name in SENSORS]),
+        )
+
+    async def drives(call: Call) -> Collection:
+        machine = find(fleet, call, "Chassis")
+        if "Drives" not in machine.template:
+            raise errors.invalid_uri(call.uri)
+        uri = f"{machine.chassis_uri}/Drives"
+        count = machine.template["Drives"]["Count"]
+        return Collection(
+            uri=uri,
+            type="DriveCollection.DriveCollection",
+            name="Drives",
+            source=Listed([f"{uri}/{number}" for number in range(1, count + 1)]),
         )
 
     async def sensor(call: Call) -> Reply:
@@ -122,6 +134,13 @@ def resources(machines: MachineStates, *, page_size: int) -> list[Resource]:
             type="SensorCollection.SensorCollection",
             get=sensors,
         ),
+        Resource(
+            path=f"{one}/Drives",
+            entity="DriveCollection",
+            type="DriveCollection.DriveCollection",
+            get=drives,
+        ),
+        part(fleet, f"{one}/Drives/{{part}}", "Drive", DRIVE, _drive),
         Resource(path=f"{one}/Sensors/{{part}}", entity="Sensor", type=SENSOR, get=sensor),
         Resource(
             path=f"{one}/EnvironmentMetrics",
@@ -143,7 +162,7 @@ def reading(machine: Machine, name: str, power_state: str) -> float:
 def represent(machine: Machine, fields: Mapping[str, str]) -> dict[str, Any]:
     """Return the Chassis (v1_28_0) of a machine in the state that ``fields`` tell."""
     uri = machine.chassis_uri
-    return {
+    body: dict[str, Any] = {
         **head(uri, TYPE, f"Chassis {machine.id}"),
         "Description": "An emulated chassis",
         **machine.template["Chassis"],
@@ -165,6 +184,24 @@ def represent(machine: Machine, fields: Mapping[str, str]) -> dict[str, Any]:
             **links("ManagedBy", [machine.manager_uri]),
             **links("ManagersInChassis", [machine.manager_uri]),
         },
+    }
+    if "Drives" in machine.template:
+        body["Drives"] = link(f"{uri}/Drives")
+    return body
+
+
+def _drive(machine: Machine, one: str) -> dict[str, Any] | None:
+    made = machine.template.get("Drives")
+    # The URIs below a Storage are deprecated for drives, so they are here.
+    if made is None or one not in {str(number) for number in range(1, made["Count"] + 1)}:
+        return None
+    return {
+        **head(f"{machine.chassis_uri}/Drives/{one}", DRIVE, f"Drive {one}"),
+        **{key: value for key, value in made.items() if key != "Count"},
+        "SerialNumber": machine.serial(f"drive {one}"),
+        "PhysicalLocation": {"PartLocation": {"ServiceLabel": f"Bay {one}"}},
+        "Status": dict(STATUS),
+        "Links": {"Chassis": link(machine.chassis_uri)},
     }
 
 

@@ -6,33 +6,35 @@ room, and by nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from odimra.emulation.fleet import Fleet, Machine
+from odimra.emulation.operations import RequestRefused
 from odimra.redfish import errors
 from odimra.redfish.resource import Call, Handler, Reply, Resource
 from odimra.store import Document
 from odimra.tasks import Payload
 from odimra.tasks.payload import payload_of
 
+
+def _refused(error: RequestRefused) -> errors.RedfishError:
+    """Return what a scenario's refusal looks like to the client."""
+    if error.status == 503:
+        return errors.service_temporarily_unavailable(error.retry_after)
+    refused = errors.resource_in_use() if error.status == 409 else errors.internal_error()
+    refused.headers = {**refused.headers, "Retry-After": str(error.retry_after)}
+    return refused
+
+
+#: What the exceptions of the emulation become, for the frame's table.
+TRANSLATIONS = {RequestRefused: _refused}
+
+#: An ETag is the edition of the configuration, and below it the version in so many bits.
+_VERSION_BITS = 40
+
 #: Every emulated resource is there and well.
 STATUS: Mapping[str, str] = {"State": "Enabled", "Health": "OK"}
-
-
-class Members:
-    """The members of a collection that never changes (a ``CollectionSource``)."""
-
-    def __init__(self, uris: Iterable[str]) -> None:
-        self._uris = tuple(uris)
-
-    async def count(self) -> int:
-        """Return how many there are."""
-        return len(self._uris)
-
-    async def page(self, skip: int, top: int) -> list[str]:
-        """Return at most ``top`` URIs behind the first ``skip``."""
-        return list(self._uris[skip : skip + top])
 
 
 def find(fleet: Fleet, call: Call, type_name: str) -> Machine:
@@ -44,23 +46,23 @@ def find(fleet: Fleet, call: Call, type_name: str) -> Machine:
 
 
 def etag(machine: Machine, document: Document) -> str:
-    """Return the ETag of a resource: the version of its document and of its configuration."""
-    return f"{document.version}-{machine.edition}"
+    """Return the ETag of a resource: the version of its document and of its configuration.
+
+    Both in one number, so that a changed fleet file makes the ETags void that were given before.
+    """
+    return str((machine.edition << _VERSION_BITS) + document.version)
 
 
 def expected(call: Call, machine: Machine) -> set[int] | None:
     """Return the versions that ``If-Match`` accepts; None when it accepts any.
 
-    An ETag that this service did not issue, or issued for another configuration, accepts none.
+    An ETag that was issued for another configuration accepts none.
     """
-    if call.if_match is None or "*" in call.if_match:
+    tags = call.expected()
+    if tags is None:
         return None
-    versions = set()
-    for tag in call.if_match:
-        version, _, edition = tag.strip('"').partition("-")
-        if edition == machine.edition and version.isdecimal():
-            versions.add(int(version))
-    return versions
+    below = (1 << _VERSION_BITS) - 1
+    return {tag & below for tag in tags if tag >> _VERSION_BITS == machine.edition}
 
 
 def link(uri: str) -> dict[str, str]:

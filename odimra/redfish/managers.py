@@ -16,7 +16,6 @@ from odimra.emulation.operations import Operations
 from odimra.redfish import errors
 from odimra.redfish.machines import (
     STATUS,
-    Members,
     etag,
     expected,
     find,
@@ -25,7 +24,7 @@ from odimra.redfish.machines import (
     links,
     payload,
 )
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.system_parts import ethernet
 from odimra.redfish.systems import reset_action_info, stored
 from odimra.redfish.tasks import accepted
@@ -38,19 +37,18 @@ RESET = "Manager.Reset"
 RESET_TYPES = ("GracefulRestart", "ForceRestart")
 
 
-def resources(operations: Operations, *, page_size: int) -> list[Resource]:
+def resources(operations: Operations) -> list[Resource]:
     """Return the routes of the Managers."""
     machines = operations.machines
     fleet = machines.fleet
-    every = Members(machine.manager_uri for machine in fleet.machines.values())
+    every = Listed([machine.manager_uri for machine in fleet.machines.values()])
 
-    async def collection(_: Call) -> Reply:
+    async def collection(_: Call) -> Collection:
         return Collection(
             uri=MANAGERS,
             type="ManagerCollection.ManagerCollection",
             name="Managers",
             source=every,
-            max_page=page_size,
         )
 
     async def get(call: Call) -> Reply:
@@ -101,15 +99,14 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
         )
         return _protocol_reply(machine, document)
 
-    async def interfaces(call: Call) -> Reply:
+    async def interfaces(call: Call) -> Collection:
         machine = find(fleet, call, "Manager")
         uri = f"{machine.manager_uri}/EthernetInterfaces"
         return Collection(
             uri=uri,
             type="EthernetInterfaceCollection.EthernetInterfaceCollection",
             name=f"EthernetInterfaces of {machine.id}",
-            source=Members([f"{uri}/1"]),
-            max_page=page_size,
+            source=Listed([f"{uri}/1"]),
         )
 
     async def interface(call: Call) -> Reply:

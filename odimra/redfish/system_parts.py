@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.emulation.fleet import SYSTEMS, Fleet, Machine
-from odimra.redfish.machines import STATUS, Members, find, head, link, links, part
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.machines import STATUS, find, head, link, links, part
+from odimra.redfish.resource import Call, Collection, Handler, Listed, Resource
 
 ONE = f"{SYSTEMS}/{{id}}"
 
 
-def resources(fleet: Fleet, *, page_size: int) -> list[Resource]:
+def resources(fleet: Fleet) -> list[Resource]:
     """Return the routes below a System."""
     found: list[Resource] = []
     for name, (entity, odata_type, count, show) in PARTS.items():
@@ -25,14 +25,10 @@ def resources(fleet: Fleet, *, page_size: int) -> list[Resource]:
                 path=f"{ONE}/{name}",
                 entity=f"{entity}Collection",
                 type=f"{collection_type}.{collection_type}",
-                get=_collection(fleet, name, collection_type, count, page_size),
+                get=_collection(fleet, name, collection_type, count),
             ),
             part(fleet, f"{ONE}/{name}/{{part}}", entity, odata_type, _member(name, count, show)),
         ]
-    drive = "Drive.v1_22_0.Drive"
-    found.append(
-        part(fleet, f"{ONE}/Storage/Internal/Drives/{{part}}", "Drive", drive, _drive)
-    )
     return found
 
 
@@ -45,17 +41,15 @@ def _collection(
     name: str,
     collection_type: str,
     count: Callable[[Mapping[str, Any]], int],
-    page_size: int,
-) -> Callable[[Call], Any]:
-    async def get(call: Call) -> Reply:
+) -> Handler:
+    async def get(call: Call) -> Collection:
         machine = find(fleet, call, "ComputerSystem")
         uri = f"{machine.system_uri}/{name}"
         return Collection(
             uri=uri,
             type=f"{collection_type}.{collection_type}",
             name=f"{name} of {machine.id}",
-            source=Members(f"{uri}/{one}" for one in _part_ids(name, count(machine.template))),
-            max_page=page_size,
+            source=Listed([f"{uri}/{one}" for one in _part_ids(name, count(machine.template))]),
         )
 
     return get
@@ -123,26 +117,11 @@ def _interface(machine: Machine, uri: str, one: str) -> dict[str, Any]:
 
 def _storage(machine: Machine, uri: str, one: str) -> dict[str, Any]:
     count = machine.template["Drives"]["Count"]
-    drives = [f"{uri}/Drives/{number}" for number in range(1, count + 1)]
+    drives = [f"{machine.chassis_uri}/Drives/{number}" for number in range(1, count + 1)]
     return {
         **head(uri, PARTS["Storage"][1], f"{one} storage"),
         **links("Drives", drives),
         "Status": dict(STATUS),
-    }
-
-
-def _drive(machine: Machine, one: str) -> dict[str, Any] | None:
-    made = machine.template.get("Drives")
-    if made is None or one not in _part_ids("Drives", made["Count"]):
-        return None
-    storage = f"{machine.system_uri}/Storage/Internal"
-    return {
-        **head(f"{storage}/Drives/{one}", "Drive.v1_22_0.Drive", f"Drive {one}"),
-        **{key: value for key, value in made.items() if key != "Count"},
-        "SerialNumber": machine.serial(f"drive {one}"),
-        "PhysicalLocation": {"PartLocation": {"ServiceLabel": f"Bay {one}"}},
-        "Status": dict(STATUS),
-        "Links": {"Chassis": link(machine.chassis_uri)},
     }
 
 

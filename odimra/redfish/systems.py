@@ -21,7 +21,6 @@ from odimra.emulation.state import (
 from odimra.redfish import errors
 from odimra.redfish.machines import (
     STATUS,
-    Members,
     etag,
     expected,
     find,
@@ -30,7 +29,7 @@ from odimra.redfish.machines import (
     links,
     payload,
 )
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.tasks import accepted
 from odimra.store import Document
 
@@ -40,19 +39,18 @@ RESET = "ComputerSystem.Reset"
 PATCHABLE = ("AssetTag", "LocationIndicatorActive")
 
 
-def resources(operations: Operations, *, page_size: int) -> list[Resource]:
+def resources(operations: Operations) -> list[Resource]:
     """Return the routes of the Systems."""
     machines = operations.machines
     fleet = machines.fleet
-    every = Members(machine.system_uri for machine in fleet.machines.values())
+    every = Listed([machine.system_uri for machine in fleet.machines.values()])
 
-    async def collection(_: Call) -> Reply:
+    async def collection(_: Call) -> Collection:
         return Collection(
             uri=SYSTEMS,
             type="ComputerSystemCollection.ComputerSystemCollection",
             name="Computer Systems",
             source=every,
-            max_page=page_size,
         )
 
     async def get(call: Call) -> Reply:
@@ -74,7 +72,7 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
 
     async def reset(call: Call) -> Reply:
         machine = find(fleet, call, "ComputerSystem")
-        # The parameter is optional in the schema; what a reset without it does is up to the service.
+        # The parameter is optional in the schema; the default is up to the service.
         reset_type = call.body.get("ResetType", "ForceRestart")
         if reset_type not in machine.reset_types:
             raise errors.action_parameter_value_not_in_list(reset_type, "ResetType", RESET)
@@ -85,7 +83,9 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "ComputerSystem")
-        return Reply(body=reset_action_info(f"{machine.system_uri}/ResetActionInfo", machine.reset_types))
+        return Reply(
+            body=reset_action_info(f"{machine.system_uri}/ResetActionInfo", machine.reset_types)
+        )
 
     one = f"{SYSTEMS}/{{id}}"
     return [

@@ -11,8 +11,8 @@ from odimra.emulation.fleet import FIRMWARE, UPDATE_SERVICE, Component
 from odimra.emulation.images import BadImageURI
 from odimra.emulation.operations import NoSuchTarget, Operations, TooManyTargets
 from odimra.redfish import errors
-from odimra.redfish.machines import STATUS, Members, etag, head, link, links, payload
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.machines import STATUS, etag, head, link, links, payload
+from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.tasks import accepted
 
 TYPE = "UpdateService.v1_17_0.UpdateService"
@@ -24,22 +24,21 @@ PROTOCOLS = ("CIFS", "FTP", "SFTP", "HTTP", "HTTPS", "NFS", "SCP", "TFTP", "OEM"
 APPLY_TIMES = ("Immediate",)
 
 
-def resources(operations: Operations, *, page_size: int) -> list[Resource]:
+def resources(operations: Operations) -> list[Resource]:
     """Return the routes of the UpdateService."""
     machines = operations.machines
     fleet = machines.fleet
-    every = Members(component.uri for component in fleet.components.values())
+    every = Listed([component.uri for component in fleet.components.values()])
 
     async def get(_: Call) -> Reply:
         return Reply(body=represent())
 
-    async def collection(_: Call) -> Reply:
+    async def collection(_: Call) -> Collection:
         return Collection(
             uri=FIRMWARE,
             type="SoftwareInventoryCollection.SoftwareInventoryCollection",
             name="Firmware Inventory",
             source=every,
-            max_page=page_size,
         )
 
     async def member(call: Call) -> Reply:
@@ -91,7 +90,10 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
             action=SIMPLE_UPDATE,
         ),
         Resource(
-            path=f"{UPDATE_SERVICE}/SimpleUpdateActionInfo", entity="ActionInfo", type=INFO, get=info
+            path=f"{UPDATE_SERVICE}/SimpleUpdateActionInfo",
+            entity="ActionInfo",
+            type=INFO,
+            get=info,
         ),
         Resource(
             path=FIRMWARE,
@@ -99,9 +101,7 @@ def resources(operations: Operations, *, page_size: int) -> list[Resource]:
             type="SoftwareInventoryCollection.SoftwareInventoryCollection",
             get=collection,
         ),
-        Resource(
-            path=f"{FIRMWARE}/{{id}}", entity="SoftwareInventory", type=SOFTWARE, get=member
-        ),
+        Resource(path=f"{FIRMWARE}/{{id}}", entity="SoftwareInventory", type=SOFTWARE, get=member),
     ]
 
 

@@ -71,9 +71,7 @@ class Stage:
 
     async def update(self, uri: str, *targets: str) -> Task:
         """Ask for an update."""
-        return await self.operations.update_firmware(
-            uri, targets, {}, owner="op", payload=PAYLOAD
-        )
+        return await self.operations.update_firmware(uri, targets, {}, owner="op", payload=PAYLOAD)
 
     async def run(self, task: Task) -> Task:
         """Run a task (all its sub-tasks) as a worker does, and return it as it then is."""

@@ -50,7 +50,9 @@ def test_identities_are_repeatable_unique_and_of_their_form() -> None:
     assert not set(first) & set(identities(2))
     assert len(set(first)) == len(first)
     assert re.fullmatch(r"[0-9A-Z]{12}", first[0])
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", first[1])
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", first[1]
+    )
     assert re.fullmatch(r"02(:[0-9A-F]{2}){5}", first[2])
 
 
@@ -80,7 +82,11 @@ def test_a_changed_configuration_is_another_edition(fleet: Fleet) -> None:
             "fleet: machines[1]: there are two machines 'a'",
         ),
         (
-            changed(machines=[{"template": "rack-1u", "count": 10000, "id": f"{one}{{n}}"} for one in "ab"]),
+            changed(
+                machines=[
+                    {"template": "rack-1u", "count": 10000, "id": f"{one}{{n}}"} for one in "ab"
+                ]
+            ),
             "fleet: machines: 20000 machines; at most 10000",
         ),
     ],
@@ -142,7 +148,7 @@ def test_a_bad_scenario_is_one_line_with_the_place(text: str, said: str) -> None
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadEmulationFile, match="absent.yaml: cannot be read: No such file"):
+    with pytest.raises(BadEmulationFile, match=r"absent\.yaml: cannot be read: No such file"):
         fleets.load(tmp_path / "absent.yaml", 1)
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
