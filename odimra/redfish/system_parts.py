@@ -33,7 +33,9 @@ def resources(fleet: Fleet) -> list[Resource]:
 
 
 def _part_ids(name: str, count: int) -> list[str]:
-    return ["Internal"] if name == "Storage" else [str(number) for number in range(1, count + 1)]
+    if name == "Storage":  # one, that has all drives
+        return ["Internal"] if count else []
+    return [str(number) for number in range(1, count + 1)]
 
 
 def _collection(
