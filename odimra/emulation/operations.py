@@ -1,6 +1,7 @@
 """The operations on the emulated machines: from a valid request to its task, or to its refusal.
 
-Called by the faces; must never import one.
+The tasks are returned to be created; whoever answers the request does that. Called by the faces;
+must never import one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from odimra.emulation.images import image_name, image_version
 from odimra.emulation.kinds import FIRMWARE_UPDATE, MANAGER_RESET, SYSTEM_RESET, request_args
 from odimra.emulation.scenarios import Refusal, Request, Scenarios
 from odimra.emulation.state import MachineStates
-from odimra.tasks import NewTask, Payload, Task, Tasks
+from odimra.tasks import NewTask, Payload
 
 
 class RequestRefused(Exception):
@@ -44,10 +45,9 @@ class TooManyTargets(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
-    """Starts operations. ``max_targets`` is how many components one update may have."""
+class MachineOperations:
+    """What the machines can be asked for. ``max_targets`` components may be in one update."""
 
-    tasks: Tasks
     machines: MachineStates
     scenarios: Scenarios
     max_targets: int = 5000
@@ -62,8 +62,8 @@ class Operations:
 
     async def reset_system(
         self, machine: Machine, reset_type: str, *, owner: str, payload: Payload
-    ) -> Task:
-        """Start ``ComputerSystem.Reset``. Raises :class:`RequestRefused`, ``TasksFull``."""
+    ) -> NewTask:
+        """Return the task of ``ComputerSystem.Reset``. Raises :class:`RequestRefused`."""
         return await self._reset(
             "ComputerSystem.Reset",
             SYSTEM_RESET,
@@ -76,8 +76,8 @@ class Operations:
 
     async def reset_manager(
         self, machine: Machine, reset_type: str, *, owner: str, payload: Payload
-    ) -> Task:
-        """Start ``Manager.Reset``. Raises :class:`RequestRefused`, ``TasksFull``."""
+    ) -> NewTask:
+        """Return the task of ``Manager.Reset``. Raises :class:`RequestRefused`."""
         return await self._reset(
             "Manager.Reset",
             MANAGER_RESET,
@@ -98,19 +98,17 @@ class Operations:
         *,
         owner: str,
         payload: Payload,
-    ) -> Task:
+    ) -> NewTask:
         request, refusal = await self._count(operation, [target], {"ResetType": reset_type})
         if refusal is not None:
             raise RequestRefused(refusal.status, refusal.retry_after)
-        return await self.tasks.create(
-            NewTask(
-                kind=kind,
-                owner=owner,
-                name=f"{operation} of {machine.id}",
-                args={**request_args(request), "machine": machine.id},
-                payload=payload,
-                target=target,
-            )
+        return NewTask(
+            kind=kind,
+            owner=owner,
+            name=f"{operation} of {machine.id}",
+            args={**request_args(request), "machine": machine.id},
+            payload=payload,
+            target=target,
         )
 
     def components(self, targets: Sequence[str]) -> tuple[Component, ...]:
@@ -140,11 +138,11 @@ class Operations:
         *,
         owner: str,
         payload: Payload,
-    ) -> Task:
-        """Start ``UpdateService.SimpleUpdate``: a task with a sub-task per component.
+    ) -> NewTask:
+        """Return the task of ``UpdateService.SimpleUpdate``, with a sub-task per component.
 
         Raises :class:`~odimra.emulation.images.BadImageURI`, :class:`NoSuchTarget`,
-        :class:`TooManyTargets`, :class:`RequestRefused`, ``TasksFull``.
+        :class:`TooManyTargets`, :class:`RequestRefused`.
         """
         image = image_name(image_uri)
         version = image_version(image)
@@ -175,13 +173,11 @@ class Operations:
             )
             for component, (request, _) in zip(components, counted, strict=True)
         ]
-        return await self.tasks.create(
-            NewTask(
-                kind=FIRMWARE_UPDATE,
-                owner=owner,
-                name=f"{operation} with {image}",
-                args={"service": UPDATE_SERVICE},
-                payload=payload,
-                subtasks=subtasks,
-            )
+        return NewTask(
+            kind=FIRMWARE_UPDATE,
+            owner=owner,
+            name=f"{operation} with {image}",
+            args={"service": UPDATE_SERVICE},
+            payload=payload,
+            subtasks=subtasks,
         )

@@ -160,8 +160,8 @@ class Player:
             await self._job.look(fresh=True)
         except JobCancelled:
             running = asyncio.current_task()
-            if running is not None:
-                running.uncancel()
+            assert running is not None
+            running.uncancel()
             self._asked_to_end()
             return
         raise asyncio.CancelledError

@@ -229,11 +229,12 @@ class Rule:
         if len(self.choices) == 1:
             return self.choices[0][1]
         point = chance.draw() * sum(weight for weight, _ in self.choices)
-        for weight, choice in self.choices:
+        *others, (_, last) = self.choices
+        for weight, choice in others:
             point -= weight
             if point < 0:
                 return choice
-        return self.choices[-1][1]
+        return last
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from odimra.emulation.operations import RequestRefused
 from odimra.redfish import errors
 from odimra.redfish.resource import Call, Handler, Reply, Resource
 from odimra.store import Document
-from odimra.tasks import Payload
-from odimra.tasks.payload import payload_of
 
 
 def _refused(error: RequestRefused) -> errors.RedfishError:
@@ -83,11 +81,6 @@ def head(uri: str, odata_type: str, name: str) -> dict[str, Any]:
         "Id": uri.rpartition("/")[2],
         "Name": name,
     }
-
-
-def payload(call: Call) -> Payload:
-    """Return the request as the task shows it."""
-    return payload_of(call.method, call.request.path, call.request.headers, call.body)
 
 
 def part(

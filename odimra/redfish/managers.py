@@ -12,8 +12,9 @@ import orjson
 
 from odimra.clock import iso_seconds
 from odimra.emulation.fleet import MANAGERS, Machine
-from odimra.emulation.operations import Operations
+from odimra.emulation.operations import MachineOperations
 from odimra.redfish import errors
+from odimra.redfish.accepted import Operations
 from odimra.redfish.machines import (
     STATUS,
     etag,
@@ -22,12 +23,10 @@ from odimra.redfish.machines import (
     head,
     link,
     links,
-    payload,
 )
 from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.system_parts import ethernet
 from odimra.redfish.systems import reset_action_info, stored
-from odimra.redfish.tasks import accepted
 from odimra.store import Document
 
 TYPE = "Manager.v1_24_0.Manager"
@@ -37,9 +36,9 @@ RESET = "Manager.Reset"
 RESET_TYPES = ("GracefulRestart", "ForceRestart")
 
 
-def resources(operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
     """Return the routes of the Managers."""
-    machines = operations.machines
+    machines = emulated.machines
     fleet = machines.fleet
     every = Listed([machine.manager_uri for machine in fleet.machines.values()])
 
@@ -64,14 +63,14 @@ def resources(operations: Operations) -> list[Resource]:
 
     async def reset(call: Call) -> Reply:
         machine = find(fleet, call, "Manager")
-        task = await operations.reset_manager(
+        task = await emulated.reset_manager(
             machine,
             # The parameter is optional in the schema; the default is up to the service.
             call.body.get("ResetType", "GracefulRestart"),
             owner=call.principal.account,
-            payload=payload(call),
+            payload=operations.payload(call),
         )
-        return accepted(task)
+        return await operations.start(task)
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "Manager")

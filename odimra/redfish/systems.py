@@ -10,7 +10,7 @@ from typing import Any
 
 from odimra.clock import iso_seconds
 from odimra.emulation.fleet import SYSTEMS, Machine
-from odimra.emulation.operations import Operations
+from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import (
     BOOT_ENABLED,
     BOOT_MODES,
@@ -19,6 +19,7 @@ from odimra.emulation.state import (
     with_boot,
 )
 from odimra.redfish import errors
+from odimra.redfish.accepted import Operations
 from odimra.redfish.machines import (
     STATUS,
     etag,
@@ -27,10 +28,8 @@ from odimra.redfish.machines import (
     head,
     link,
     links,
-    payload,
 )
 from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
-from odimra.redfish.tasks import accepted
 from odimra.store import Document
 
 TYPE = "ComputerSystem.v1_27_0.ComputerSystem"
@@ -39,9 +38,9 @@ RESET = "ComputerSystem.Reset"
 PATCHABLE = ("AssetTag", "LocationIndicatorActive")
 
 
-def resources(operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
     """Return the routes of the Systems."""
-    machines = operations.machines
+    machines = emulated.machines
     fleet = machines.fleet
     every = Listed([machine.system_uri for machine in fleet.machines.values()])
 
@@ -76,10 +75,10 @@ def resources(operations: Operations) -> list[Resource]:
         reset_type = call.body.get("ResetType", "ForceRestart")
         if reset_type not in machine.reset_types:
             raise errors.action_parameter_value_not_in_list(reset_type, "ResetType", RESET)
-        task = await operations.reset_system(
-            machine, reset_type, owner=call.principal.account, payload=payload(call)
+        task = await emulated.reset_system(
+            machine, reset_type, owner=call.principal.account, payload=operations.payload(call)
         )
-        return accepted(task)
+        return await operations.start(task)
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "ComputerSystem")

@@ -9,11 +9,11 @@ from typing import Any
 
 from odimra.emulation.fleet import FIRMWARE, UPDATE_SERVICE, Component
 from odimra.emulation.images import BadImageURI
-from odimra.emulation.operations import NoSuchTarget, Operations, TooManyTargets
+from odimra.emulation.operations import MachineOperations, NoSuchTarget, TooManyTargets
 from odimra.redfish import errors
-from odimra.redfish.machines import STATUS, etag, head, link, links, payload
+from odimra.redfish.accepted import Operations
+from odimra.redfish.machines import STATUS, etag, head, link, links
 from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
-from odimra.redfish.tasks import accepted
 
 TYPE = "UpdateService.v1_17_0.UpdateService"
 SOFTWARE = "SoftwareInventory.v1_13_0.SoftwareInventory"
@@ -24,9 +24,9 @@ PROTOCOLS = ("CIFS", "FTP", "SFTP", "HTTP", "HTTPS", "NFS", "SCP", "TFTP", "OEM"
 APPLY_TIMES = ("Immediate",)
 
 
-def resources(operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
     """Return the routes of the UpdateService."""
-    machines = operations.machines
+    machines = emulated.machines
     fleet = machines.fleet
     every = Listed([component.uri for component in fleet.components.values()])
 
@@ -61,12 +61,12 @@ def resources(operations: Operations) -> list[Resource]:
             parameters["TransferProtocol"] = body["TransferProtocol"]
         targets = body.get("Targets", [])
         try:
-            task = await operations.update_firmware(
+            task = await emulated.update_firmware(
                 body["ImageURI"],
                 targets,
                 parameters,
                 owner=call.principal.account,
-                payload=payload(call),
+                payload=operations.payload(call),
             )
         except BadImageURI:
             # Without the value: it may carry credentials.
@@ -77,7 +77,7 @@ def resources(operations: Operations) -> list[Resource]:
             ) from None
         except TooManyTargets:
             raise errors.action_parameter_value_error("Targets", SIMPLE_UPDATE) from None
-        return accepted(task)
+        return await operations.start(task)
 
     return [
         Resource(path=UPDATE_SERVICE, entity="UpdateService", type=TYPE, get=get),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from odimra.emulation.fleet import Fleet
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
-from odimra.emulation.operations import Operations
+from odimra.emulation.operations import MachineOperations
 from odimra.emulation.scenarios import Scenarios
 from odimra.emulation.state import MachineStates
 from odimra.engine import Limits, Registry
@@ -59,19 +59,28 @@ class Stage:
     store: Store
     tasks: Tasks
     machines: MachineStates
-    operations: Operations
+    operations: MachineOperations
     runner: Runner
     clock: LeapingClock
 
     async def reset(self, machine: str = "node-1", reset_type: str = "ForceRestart") -> Task:
         """Ask for a reset of a System."""
-        return await self.operations.reset_system(
+        new = await self.operations.reset_system(
             self.machines.fleet.machines[machine], reset_type, owner="op", payload=PAYLOAD
         )
+        return await self.tasks.create(new)
+
+    async def reset_manager(self, machine: str = "node-1") -> Task:
+        """Ask for a reset of a Manager."""
+        new = await self.operations.reset_manager(
+            self.machines.fleet.machines[machine], "ForceRestart", owner="op", payload=PAYLOAD
+        )
+        return await self.tasks.create(new)
 
     async def update(self, uri: str, *targets: str) -> Task:
         """Ask for an update."""
-        return await self.operations.update_firmware(uri, targets, {}, owner="op", payload=PAYLOAD)
+        new = await self.operations.update_firmware(uri, targets, {}, owner="op", payload=PAYLOAD)
+        return await self.tasks.create(new)
 
     async def run(self, task: Task) -> Task:
         """Run a task (all its sub-tasks) as a worker does, and return it as it then is."""
@@ -90,7 +99,13 @@ class Stage:
         return fields["PowerState"]
 
 
-def build(store: Store, scenarios: Scenarios, fleet: Fleet, speed: float = 1.0) -> Stage:
+def build(
+    store: Store,
+    scenarios: Scenarios,
+    fleet: Fleet,
+    speed: float = 1.0,
+    max_targets: int = 5000,
+) -> Stage:
     """Set the stage."""
     clock = LeapingClock()
     tasks = Tasks(store, TaskOptions(), clock)
@@ -99,4 +114,6 @@ def build(store: Store, scenarios: Scenarios, fleet: Fleet, speed: float = 1.0) 
     for kind in (SystemReset, ManagerReset, FirmwareUpdate):
         registry.add(kind(scenarios, machines, speed))
     runner = Runner(tasks, registry, Limits(), clock)
-    return Stage(store, tasks, machines, Operations(tasks, machines, scenarios), runner, clock)
+    return Stage(
+        store, tasks, machines, MachineOperations(machines, scenarios, max_targets), runner, clock
+    )

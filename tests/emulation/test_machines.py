@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -9,10 +10,15 @@ import pytest
 from odimra.emulation.fleet import RESET_TYPES
 from odimra.emulation.images import BadImageURI
 from odimra.emulation.kinds import RESETS
-from odimra.emulation.operations import NoSuchTarget, Operations, RequestRefused, TooManyTargets
+from odimra.emulation.operations import (
+    MachineOperations,
+    NoSuchTarget,
+    RequestRefused,
+    TooManyTargets,
+)
 from odimra.emulation.state import Boot, MachineStates, with_boot
 from odimra.store import VersionMismatch
-from tests.emulation.stage import PAYLOAD, Stage
+from tests.emulation.stage import Stage
 
 Make = Callable[..., Stage]
 BIOS = "/redfish/v1/UpdateService/FirmwareInventory/{}.BIOS"
@@ -98,7 +104,7 @@ async def test_a_boot_override_for_once_is_used_up_by_the_next_boot(stage: Make)
 async def test_reset_of_a_manager_is_noted(stage: Make) -> None:
     on = stage("rules: [{play: {duration: 5}}]")
     machine = on.machines.fleet.machines["node-1"]
-    task = await on.operations.reset_manager(machine, "ForceRestart", owner="op", payload=PAYLOAD)
+    task = await on.reset_manager()
     done = await on.run(task)
     assert done.task_state == "Completed"
     noted = (await on.machines.read("manager", machine)).fields["LastResetTime"]
@@ -185,7 +191,7 @@ async def test_an_unknown_target_is_named_and_nothing_happens(stage: Make) -> No
 
 def test_an_update_has_no_more_targets_than_the_limit(stage: Make) -> None:
     on = stage()
-    few = Operations(on.tasks, on.machines, on.operations.scenarios, max_targets=3)
+    few = MachineOperations(on.machines, on.operations.scenarios, max_targets=3)
     with pytest.raises(TooManyTargets):
         few.components([])
 
@@ -214,10 +220,9 @@ async def test_an_update_is_refused_when_one_of_its_targets_is(stage: Make) -> N
 
 async def test_a_task_for_a_machine_that_left_the_fleet_fails_with_404(stage: Make) -> None:
     on = stage()
-    machine = on.machines.fleet.machines["node-1"]
     tasks = [
         await on.reset(),
-        await on.operations.reset_manager(machine, "ForceRestart", owner="op", payload=PAYLOAD),
+        await on.reset_manager(),
         await on.update("http://x/y-1.0.bin", BIOS.format("node-1")),
     ]
     empty = type(on.machines.fleet)({})
@@ -279,3 +284,32 @@ async def test_a_computed_change_is_computed_anew_when_overtaken(
     machines.overtakes = 100
     with pytest.raises(VersionMismatch):
         await machines.recompute("system", machine, compute)
+
+
+async def test_of_two_first_writes_none_is_lost(stage: Make) -> None:
+    on = stage()
+    machine = on.machines.fleet.machines["node-1"]
+    await asyncio.gather(
+        on.machines.change("system", machine, {"AssetTag": "a"}),
+        on.machines.change("system", machine, {"LocationIndicatorActive": "true"}),
+    )
+    now = await on.machines.read("system", machine)
+    assert (now.fields["AssetTag"], now.fields["LocationIndicatorActive"]) == ("a", "true")
+    assert now.version == 2
+
+
+async def test_a_rule_for_another_operation_or_parameter_is_passed_over(stage: Make) -> None:
+    on = stage(
+        """
+        rules:
+          - {operation: Manager.Reset, play: {end: Exception}}
+          - {parameters: {ResetType: Nmi}, play: {end: Exception}}
+          - {target: /redfish/v1/Systems/node-2, play: {end: Exception}}
+        """
+    )
+    ends = [
+        (await on.run(await on.reset(machine, reset_type))).task_state
+        for machine, reset_type in (("node-1", "On"), ("node-1", "Nmi"), ("node-2", "On"))
+    ]
+    assert ends == ["Completed", "Exception", "Exception"]
+    assert (await on.run(await on.reset_manager())).task_state == "Exception"

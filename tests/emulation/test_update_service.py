@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.redfish.machines import MakeDesk
+from tests.emulation.desk import MakeDesk
 
 SERVICE = "/redfish/v1/UpdateService"
 UPDATE = f"{SERVICE}/Actions/UpdateService.SimpleUpdate"

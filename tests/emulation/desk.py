@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,12 @@ class Desk:
         uri: str,
         body: object = None,
         headers: dict[str, str] | None = None,
-    ) -> tuple[int, dict[str, Any], dict[str, str]]:
+    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
         """Return status, body and headers."""
         given = {"X-Auth-Token": "token", **(headers or {})}
         response = await self.client.request(method, uri, json=body, headers=given)
         content = await response.json() if response.content_type == "application/json" else {}
-        return response.status, content, dict(response.headers)
+        return response.status, content, response.headers
 
     async def get(self, uri: str) -> dict[str, Any]:
         status, body, _ = await self.ask("GET", uri)

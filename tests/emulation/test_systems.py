@@ -7,8 +7,8 @@ import yaml
 
 from odimra.emulation import fleet as fleets
 from odimra.emulation.fleet import RESET_TYPES
+from tests.emulation.desk import Desk, MakeDesk
 from tests.emulation.test_files import DEFAULT
-from tests.redfish.machines import Desk, MakeDesk
 
 SYSTEM = "/redfish/v1/Systems/node-1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
