@@ -8,50 +8,35 @@ from __future__ import annotations
 from typing import Any
 
 from odimra.clock import Clock
-from odimra.redfish import errors
 from odimra.redfish.resource import Call, Reply
 from odimra.redfish.task_json import TASK_TYPE, TaskRepresentation, monitor_uri
-from odimra.tasks import NewTask, Payload, Task, Tasks
+from odimra.tasks import Payload, Task
 from odimra.tasks.payload import payload_of
-from odimra.tasks.settings import TaskServiceSettings
 
 TASK_SERVICE = "/redfish/v1/TaskService"
 
 
-class Operations:
-    """Starts tasks for requests and answers them."""
+def payload(call: Call) -> Payload:
+    """Return the Payload of the task that ``call`` starts, its secrets masked."""
+    return payload_of(call.method, call.request.path, call.request.headers, call.body)
+
+
+class Accepted:
+    """Answers for tasks that go on."""
 
     def __init__(
         self,
-        tasks: Tasks,
-        service: TaskServiceSettings,
         representation: TaskRepresentation,
         clock: Clock,
         *,
         retry_after: int,
     ) -> None:
-        self._tasks = tasks
-        self._service = service
         self._representation = representation
         self._clock = clock
         self._retry_after = retry_after
 
-    @staticmethod
-    def payload(call: Call) -> Payload:
-        """Return the Payload of the task that ``call`` starts, its secrets masked."""
-        return payload_of(call.method, call.request.path, call.request.headers, call.body)
-
-    async def start(self, new: NewTask) -> Reply:
-        """Create the task and return its 202.
-
-        Raises 503 when the TaskService is disabled, and what :meth:`Tasks.create` raises.
-        """
-        if not (await self._service.read()).enabled:
-            raise errors.service_disabled(TASK_SERVICE)
-        return self.accepted(await self._tasks.create(new))
-
-    def accepted(self, task: Task) -> Reply:
-        """Return the 202 of a task: its monitor as Location, when to ask, the Task as body."""
+    def __call__(self, task: Task) -> Reply:
+        """Return the 202 of a task that was created: its monitor as Location, when to ask, the Task as body."""
         return Reply(
             202,
             self._representation.task(task, self._clock.now_ms()),

@@ -19,7 +19,8 @@ def parse(header: str | None, name: str) -> tuple[str, ...] | None:
     """Return the tags of a header, quoted; ``("*",)`` for any. Raises 400 when it is malformed."""
     if header is None:
         return None
-    tags, position = [], 0
+    tags: list[str] = []
+    position = 0
     while position < len(header):
         found = TAG.match(header, position)
         if found is None or len(tags) >= MOST:
