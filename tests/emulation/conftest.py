@@ -20,7 +20,6 @@ from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
 from tests.emulation.desk import Desk, MakeDesk
 from tests.emulation.stage import Stage, build
 
@@ -62,7 +61,6 @@ def desk(store: Store, fleet: Fleet, aiohttp_client: Callable[..., object]) -> M
         emulated = stage.operations
         operations = Operations(
             stage.tasks,
-            TaskServiceSettings(store, ServiceSettings()),
             TaskRepresentation(messages),
             stage.clock,
             retry_after=2,
