@@ -13,14 +13,13 @@ from odimra.emulation import scenarios
 from odimra.emulation.files import locate
 from odimra.emulation.fleet import Fleet
 from odimra.redfish import chassis, managers, system_parts, systems, update_service
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.machines import TRANSLATIONS
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
 from tests.emulation.desk import Desk, MakeDesk
 from tests.emulation.stage import Stage, build
 
@@ -60,20 +59,14 @@ def desk(store: Store, fleet: Fleet, aiohttp_client: Callable[..., object]) -> M
         stage = build(store, scenarios.loads(text), fleet or default, max_targets=max_targets)
         messages = Messages.load()
         emulated = stage.operations
-        operations = Operations(
-            stage.tasks,
-            TaskServiceSettings(store, ServiceSettings()),
-            TaskRepresentation(messages),
-            stage.clock,
-            retry_after=2,
-        )
+        accepted = Accepted(TaskRepresentation(messages), stage.clock, retry_after=2)
         frame = Frame(
             [
-                *systems.resources(emulated, operations),
+                *systems.resources(emulated, stage.tasks, accepted),
                 *system_parts.resources(stage.machines.fleet),
                 *chassis.resources(stage.machines),
-                *managers.resources(emulated, operations),
-                *update_service.resources(emulated, operations),
+                *managers.resources(emulated, stage.tasks, accepted),
+                *update_service.resources(emulated, stage.tasks, accepted),
             ],
             Doorman(),
             messages,
