@@ -58,8 +58,8 @@ from odimra.redfish import (
     tasks,
     update_service,
 )
-from odimra.redfish.accepted import Operations
-from odimra.redfish.frame import Frame, FrameOptions
+from odimra.redfish.accepted import Accepted
+from odimra.redfish.frame import Frame, FrameOptions, Translate
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import QueryOptions
@@ -194,28 +194,25 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
     """Return every resource of the Redfish face."""
     settings = house.settings
     representation = TaskRepresentation(messages)
-    operations = Operations(
-        house.tasks,
-        representation,
-        house.clock,
-        retry_after=settings.tasks.retry_after_seconds,
+    accepted = Accepted(
+        representation, house.clock, retry_after=settings.tasks.retry_after_seconds
     )
     found = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
-        *tasks.resources(house.tasks, representation, operations, house.clock),
+        *tasks.resources(house.tasks, representation, accepted, house.clock),
         *task_monitor.resources(
-            house.tasks, representation, operations, house.task_service, house.clock
+            house.tasks, representation, accepted, house.task_service, house.clock
         ),
         *account_service.resources(house.access),
         *accounts.resources(house.access, house.clock),
         *roles.resources(house.access),
         *sessions.resources(house.access, messages),
-        *systems.resources(house.operations, operations),
+        *systems.resources(house.operations, house.tasks, accepted),
         *system_parts.resources(house.machines.fleet),
         *chassis.resources(house.machines),
-        *managers.resources(house.operations, operations),
-        *update_service.resources(house.operations, operations),
+        *managers.resources(house.operations, house.tasks, accepted),
+        *update_service.resources(house.operations, house.tasks, accepted),
     ]
     described = [resource.type for resource in found if resource.type is not None]
     found += json_schemas.resources(
@@ -240,7 +237,7 @@ def query_options(settings: Settings) -> QueryOptions:
 
 
 #: What the frame makes of the failures of the rooms, all faces' tables together.
-TRANSLATIONS = {
+TRANSLATIONS: dict[type[Exception], Translate] = {
     **tasks.TRANSLATIONS,
     **accounts.TRANSLATIONS,
     **roles.TRANSLATIONS,
