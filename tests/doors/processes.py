@@ -96,7 +96,8 @@ class Running:
         return line.split()[1].removesuffix("/redfish/v1/")
 
     def get(self, path: str) -> bytes:
-        context = ssl.create_default_context(cafile=self.state / "certificate.pem")
+        trusted = self.state / "certificate.pem"
+        context = ssl.create_default_context(cafile=trusted) if trusted.exists() else None
         with urllib.request.urlopen(self.address + path, timeout=5, context=context) as reply:
             return bytes(reply.read())
 
