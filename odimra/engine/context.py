@@ -91,8 +91,13 @@ class JobContext:
             if seconds > 0:
                 await self.look()
 
-    async def look(self) -> None:
-        """Raise as :meth:`progress` does if the task is no longer wanted to run."""
+    async def look(self, *, fresh: bool = False) -> None:
+        """Raise as :meth:`progress` does if the task is no longer wanted to run.
+
+        ``fresh`` asks the store: a signal may be here before the push that empties the cache.
+        """
+        if fresh:
+            self._tasks.forget(self.task.id)
         try:
             task = await self._tasks.get(self.task.id)
         except StoreUnavailable:

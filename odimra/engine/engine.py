@@ -44,7 +44,6 @@ class Engine:
         self._service = service
         self._runner = Runner(tasks, registry, options.limits, clock)
         self._executor = Executor(options.executor, self._runner.run)
-        self._signals: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Engine:
         await self._executor.__aenter__()
@@ -53,31 +52,24 @@ class Engine:
 
     async def __aexit__(self, *error: object) -> None:
         self._tasks.dispatch = None
-        await asyncio.gather(*self._signals, return_exceptions=True)
         await self._executor.__aexit__(None, None, None)
 
     def _dispatch(self, step: Step) -> None:
-        if step.submit:
-            self._executor.submit(step.submit)
-        for handover in step.notify:
-            signal = asyncio.get_running_loop().create_task(self._executor.cancel(handover))
-            self._signals.add(signal)
-            signal.add_done_callback(self._signals.discard)
+        self._executor.submit(step.submit)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Run tasks until ``stop`` is set and what runs has ended or was handed back."""
         keeping = asyncio.create_task(self._keep_house(), name="engine-housekeeping")
-        telling = asyncio.create_task(self._note_stop(stop))
+        listening = asyncio.create_task(
+            self._tasks.store.listen(self._tasks.store.keys.of("signal"), self._runner.signal),
+            name="engine-signals",
+        )
         try:
             await self._executor.work(stop, drain=self.options.drain)
         finally:
             keeping.cancel()
-            telling.cancel()
-            await asyncio.gather(keeping, telling, return_exceptions=True)
-
-    async def _note_stop(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._runner.draining = True
+            listening.cancel()
+            await asyncio.gather(keeping, listening, return_exceptions=True)
 
     async def _keep_house(self) -> None:
         while True:

@@ -6,6 +6,8 @@ is, is told by the task's own record. The library's limits that shape this modul
 - Arguments travel pickled, so a hand-over is a plain string and the store is private.
 - Its own record of a run is short-lived and not needed: ``execution_ttl`` is 0.
 - The default poll of 250 ms gives 123 tasks/s; 5 to 20 ms give as many as the store can.
+- Its own cancellation takes the message away: a task whose worker is dead would never be delivered
+  again to notice that it is cancelled. Signals of our own interrupt a run instead.
 - A worker that is told to stop no longer renews its leases. To drain for longer than a lease it is
   first kept from taking more (``concurrency`` 0) and told to stop when it is idle.
 """
@@ -96,13 +98,6 @@ class Executor:
                 await self._docket.add_many(calls)
             except (RedisError, OSError) as error:
                 log.warning("%d hand-overs are left to the sweep: %s", len(batch), error)
-
-    async def cancel(self, handover: str) -> None:
-        """Interrupt the run of a hand-over where it is; best effort."""
-        try:
-            await self._docket.cancel(handover)
-        except (RedisError, OSError) as error:
-            log.warning("the cancellation of %s was not signalled: %s", handover, error)
 
     async def work(self, stop: asyncio.Event, *, drain: float) -> None:
         """Run hand-overs until ``stop`` is set, then for at most ``drain`` seconds more.

@@ -42,8 +42,7 @@ class Runner:
         self._registry = registry
         self._limits = limits
         self._clock = clock
-        #: Set while the worker goes down: a run that is cut short is handed back.
-        self.draining = False
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, handover: str) -> None:
         """Run the task of a hand-over, if there is anything to do.
@@ -65,7 +64,19 @@ class Runner:
         if task is None:
             log.debug("%s: nothing to run, it is %s", task_id, outcome)
             return
-        await self._work(kind, JobContext(self._tasks, task, self._clock))
+        run = asyncio.current_task()
+        assert run is not None
+        self._running[handover] = run
+        try:
+            await self._work(kind, JobContext(self._tasks, task, self._clock))
+        finally:
+            self._running.pop(handover, None)
+
+    def signal(self, handover: str) -> None:
+        """Interrupt the run of a hand-over, if it is here, to look at what is wanted of it."""
+        run = self._running.get(handover)
+        if run is not None:
+            run.cancel()
 
     async def _kind(self, task_id: str) -> str | None:
         task = await self._tasks.get(task_id)
@@ -89,6 +100,9 @@ class Runner:
             log.info("stopped: %s", error)
             return
         except asyncio.CancelledError:
+            run = asyncio.current_task()
+            assert run is not None
+            run.uncancel()  # it was meant for the job, not for what is around it
             await self._cut_short(job)
             return
         except UnknownKind:
@@ -105,17 +119,14 @@ class Runner:
     async def _cut_short(self, job: JobContext) -> None:
         """The engine cancelled this run: because the task was, or because the worker goes down."""
         try:
-            await job.look()
+            await job.look(fresh=True)
         except JobCancelled:
             await job.finish(Outcome(states.CANCELLED))
             return
         except JobSuspended:
             await job.suspend()
             return
-        if self.draining:
-            try:
-                await self._tasks.interrupt(job.task.id, job.task.epoch)
-            except StoreUnavailable:
-                raise asyncio.CancelledError from None  # the engine delivers it again
-            return
-        raise asyncio.CancelledError
+        try:
+            await self._tasks.interrupt(job.task.id, job.task.epoch)
+        except StoreUnavailable:
+            raise asyncio.CancelledError from None  # the engine delivers it again

@@ -56,8 +56,8 @@ def connect(options: ConnectOptions) -> Client:
             common.pop("socket_keepalive")
         pool = BlockingConnectionPool.from_url(
             options.url,
-            # Two more than the coalescer's lanes: the two connections of the tracking cache.
-            max_connections=options.connections + 2,
+            # More than the lanes of the coalescer: the tracking cache and the signals have their own.
+            max_connections=options.connections + 4,
             timeout=options.timeout,
             **common,
         )

@@ -14,6 +14,7 @@ from odimra.store.connect import ConnectOptions, connect
 from odimra.store.documents import Documents
 from odimra.store.keys import Keys
 from odimra.store.scripts import Script
+from odimra.store.signals import listen
 
 T = TypeVar("T")
 
@@ -103,6 +104,13 @@ class Store:
         if not self.keys.cacheable(key):
             return await load()
         return await self.cache.read(key, variant, load)
+
+    async def listen(self, channel: str, hear: Callable[[str], None]) -> None:
+        """Call ``hear`` with each message on ``channel`` until cancelled.
+
+        What is said while the connection is down is not heard: a message is a hint, no record.
+        """
+        await listen(self._client, channel, hear)
 
     def peek(self, key: str, variant: Hashable = None) -> Any:
         """Return the value kept for ``key`` and ``variant``, or None, without waiting."""

@@ -49,13 +49,11 @@ class TaskOptions:
 class Step:
     """What an atomic step says besides its outcome.
 
-    ``submit``: hand-overs for the engine, ``notify``: running work that should notice its
-    cancellation; both as ``<task id>.<submission>``.
+    ``submit``: hand-overs for the engine, as ``<task id>.<submission>``.
     """
 
     outcome: str
     submit: tuple[str, ...] = ()
-    notify: tuple[str, ...] = ()
     extra: Any = field(default=None, repr=False)
 
 
@@ -125,16 +123,15 @@ class Tasks:
             keys=[keys.task(task_id)],
             args=[keys.root, self.clock.now_ms(), *args],
         )
-        outcome, touched, submit, notify, extra = reply
+        outcome, touched, submit, extra = reply
         for key in touched:
             self.store.forget(key.decode())
         step = Step(
             outcome.decode(),
             tuple(one.decode() for one in submit),
-            tuple(one.decode() for one in notify),
             extra,
         )
-        if self.dispatch is not None and (step.submit or step.notify):
+        if self.dispatch is not None and step.submit:
             self.dispatch(step)
         return step
 
@@ -213,6 +210,10 @@ class Tasks:
         """Return the task, or None."""
         key = self.store.keys.task(task_id)
         return await self.store.cached(key, "task", lambda: self._load(task_id))
+
+    def forget(self, task_id: str) -> None:
+        """Drop this process's copy of a task."""
+        self.store.forget(self.store.keys.task(task_id))
 
     async def _load(self, task_id: str) -> Task | None:
         reply = await self.store.call("HGETALL", self.store.keys.task(task_id))

@@ -5,8 +5,8 @@ local RANK = {OK = 0, Warning = 1, Critical = 2}
 local WORD = {[0] = 'OK', [1] = 'Warning', [2] = 'Critical'}
 
 -- What the caller is told besides the outcome: keys whose cached copies it must drop, and tasks
--- that it should hand to the engine or whose running work it should cancel ("<id>.<submission>").
-local touched, wake, notify = {}, {}, {}
+-- that it should hand to the engine ("<id>.<submission>").
+local touched, wake = {}, {}
 
 local function task_key(id) return root .. 'task:' .. id end
 local function index_key(name) return root .. 'index:' .. name end
@@ -36,6 +36,12 @@ local function tell(key, id, parent, what, severity)
 end
 
 local function submission(key) return redis.call('HGET', key, 'submission') or '0' end
+
+-- Tell the worker that runs a task, wherever it is, to look at what is wanted of it. A signal that
+-- is lost costs time only: the worker looks by itself, and a dead one's successor does at once.
+local function signal(id, key)
+  redis.call('PUBLISH', root .. 'signal', id .. '.' .. submission(key))
+end
 
 -- Make a task due now; the caller hands it to the engine, the sweep does if the caller dies first.
 local function resubmit(id)
@@ -232,10 +238,10 @@ local function cancel(id)
     apply(id, {state = 'Cancelled'})
   else
     if t[1] ~= 'Cancelling' then apply(id, {state = 'Cancelling'}) end
-    notify[#notify + 1] = id .. '.' .. submission(key)
+    signal(id, key)
   end
   local left = redis.call('HGET', key, 'task_state')
   return (not left or FINAL[left]) and 'ended' or 'cancelling'
 end
 
-local function answer(outcome, extra) return {outcome, touched, wake, notify, extra or false} end
+local function answer(outcome, extra) return {outcome, touched, wake, extra or false} end

@@ -8,6 +8,7 @@ if ARGV[4] == 'suspend' then
   leave_line(id, key)
   redis.call('HDEL', key, 'waiting_on')
   redis.call('ZREM', root .. 'queue:due', id)
+  signal(id, key)
 else
   redis.call('HDEL', key, 'desired')
   if state == 'Suspended' then apply(id, {state = 'Pending'}) end

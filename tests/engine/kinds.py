@@ -1,0 +1,85 @@
+"""Job kinds for tests: they count in the store, so that any process can tell what ran."""
+
+from __future__ import annotations
+
+import asyncio
+
+from odimra.engine import JobContext, Outcome, Registry
+from odimra.store import Store
+from odimra.tasks import Effect, Result, TaskMessage, states
+
+
+class Steps:
+    """Does ``args['steps']`` steps, each counted in the store as it is done."""
+
+    name = "steps"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def run(self, job: JobContext) -> Outcome:
+        done = job.checkpoint["done"] if job.checkpoint else 0
+        total = job.args["steps"]
+        counts = self._store.keys.of("counts", job.task.id)
+        while done < total:
+            await self._store.call("HINCRBY", counts, str(done), 1)
+            done += 1
+            await job.progress(100 * done // total, checkpoint={"done": done})
+            await job.sleep(job.args.get("pause", 0))
+        return Outcome(
+            result=Result(200, {"steps": total}),
+            effects=[Effect(self._store.keys.of("machine", job.task.id), {"done": "yes"})],
+        )
+
+
+class Breaks:
+    """Fails as a bug would."""
+
+    name = "breaks"
+
+    async def run(self, job: JobContext) -> Outcome:
+        raise RuntimeError("a secret reason")
+
+
+class Refuses:
+    """Ends in Exception in an orderly way."""
+
+    name = "refuses"
+
+    async def run(self, job: JobContext) -> Outcome:
+        await job.message(TaskMessage("Vendor.1.0.Look", ("x",), "Warning"))
+        return Outcome(states.EXCEPTION, Result(409, {"error": {}}))
+
+
+class Forever:
+    """Runs until it is stopped; starts slowly."""
+
+    name = "forever"
+    claim_state = states.STARTING
+
+    async def run(self, job: JobContext) -> Outcome:
+        await job.running()
+        while True:
+            await job.sleep(0.05)
+
+
+class Deaf:
+    """Catches what it should let pass, as careless code does, and has to be stopped all the same."""
+
+    name = "deaf"
+
+    async def run(self, job: JobContext) -> Outcome:
+        while True:
+            try:
+                await asyncio.sleep(0.01)
+                await job.progress()
+            except Exception:
+                continue
+
+
+def registry(store: Store) -> Registry:
+    """Return all of them."""
+    kinds = Registry()
+    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf()):
+        kinds.add(kind)
+    return kinds
