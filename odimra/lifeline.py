@@ -32,7 +32,7 @@ def die_with_parent(parent: int) -> Callable[[], None]:
     # Loaded here, not in the child: between fork and exec nothing may be imported.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def arrange() -> None:
+    def arrange() -> None:  # pragma: no cover - between fork and exec, where no tracer follows
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             # The parent died before the signal was arranged; it will not come any more.

@@ -196,7 +196,7 @@ class Supervisor:
         http = self._settings.http
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.address, http.address)  # noqa: S104
         # Another process's doing, of which no event tells.
-        while not await answers(host, http.port, tls=not http.plain_http):  # noqa: ASYNC110
+        while not await answers(host, http.port, tls=not http.plain_http):
             await asyncio.sleep(PROBE_SECONDS)
 
     def _announce(self, pair: Pair | None) -> None:

@@ -67,8 +67,11 @@ class Running:
         self.log = folder / f"log-{time.monotonic_ns()}"
         self._errors = self.log.open("w", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("run_supervisor.py")), str(self.state)]
-            + list(words),
+            [
+                sys.executable,
+                str(Path(__file__).with_name("run_supervisor.py")),
+                *(str(self.state), *words),
+            ],
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,

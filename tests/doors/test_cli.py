@@ -34,7 +34,13 @@ def test_a_bad_flag_names_its_setting(tmp_path):
 def test_config_prints_what_is_in_force_without_secrets(tmp_path):
     (tmp_path / "mine.yaml").write_text("store: {url: 'redis://u:sesame@h/0'}\n")
     done = odimra(
-        "config", "--config", "mine.yaml", "--state", "here", cwd=tmp_path, ODIMRA_LOG__LEVEL="error"
+        "config",
+        "--config",
+        "mine.yaml",
+        "--state",
+        "here",
+        cwd=tmp_path,
+        ODIMRA_LOG__LEVEL="error",
     )
     assert done.returncode == 0
     shown = yaml.safe_load(done.stdout)

@@ -148,7 +148,9 @@ async def test_an_open_folder_is_closed(tmp_path):
 
 async def test_a_folder_that_cannot_be_is_told(tmp_path):
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(embedded.UnsafeFolder, match=r"state: cannot be used as a folder: File exists"):
+    with pytest.raises(
+        embedded.UnsafeFolder, match=r"state: cannot be used as a folder: File exists"
+    ):
         await EmbeddedStore(tmp_path / "state").start()
 
 
@@ -213,6 +215,71 @@ async def test_a_server_that_nobody_killed_is_asked_to_stop(tmp_path):
     assert await ask(second.url, "GET", "kept") == "1"
     eventually(lambda: not alive(orphan))
     await second.stop()
+
+
+async def test_a_folder_that_is_held_by_one_who_does_not_serve_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.2)
+    held = embedded._Lock(tmp_path / "store.lock")
+    assert held.take()
+    with pytest.raises(embedded.ServerFailed, match="another odimra holds the state folder"):
+        await EmbeddedStore(tmp_path).start()
+    held.drop()
+
+
+async def test_a_server_that_will_not_go_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.2)
+    held = embedded._Lock(tmp_path / "server.lock")
+    assert held.take()
+    with pytest.raises(embedded.ServerFailed, match="does not stop"):
+        await EmbeddedStore(tmp_path).start()
+    held.drop()
+
+
+async def test_a_server_that_never_answers_is_told_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.3)
+    silent = tmp_path / "silent-server"
+    silent.write_text("#!/bin/sh\nexec sleep 600\n")
+    silent.chmod(0o755)
+    store = EmbeddedStore(tmp_path / "state", find_binary=lambda: silent)
+    with pytest.raises(embedded.ServerFailed, match="did not answer within"):
+        await store.start()
+    pid = int((tmp_path / "state" / "store.pid").read_text())
+    assert not alive(pid)
+
+
+async def test_a_frozen_server_is_ended_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.2)
+    store = EmbeddedStore(tmp_path)
+    await store.start()
+    pid = store.pid
+    os.kill(pid, signal.SIGSTOP)
+    await store.stop()
+    assert not alive(pid)
+
+
+async def test_a_restart_that_fails_is_tried_again(tmp_path):
+    failures = [embedded.NoServerBinary("not now"), None]
+
+    def binary() -> Path:
+        failure = failures.pop() if failures else None
+        if failure is not None:
+            raise failure
+        return embedded.server_binary()
+
+    store = EmbeddedStore(tmp_path, find_binary=binary)
+    await store.start()
+    os.kill(store.pid, signal.SIGKILL)
+    await until(lambda: answers(store.url))
+    assert not failures
+    await store.stop()
+
+
+async def test_a_link_in_the_place_of_the_short_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded.tempfile, "gettempdir", lambda: str(tmp_path))
+    state = embedded.private_folder(tmp_path / ("long" * 30))
+    (tmp_path / embedded._short_name(state)).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(embedded.UnsafeFolder, match="is a link"):
+        await EmbeddedStore(state).start()
 
 
 async def test_a_long_log_is_begun_anew(tmp_path):
