@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from odimra.store import embedded
 from odimra.store.embedded import EmbeddedStore
@@ -36,7 +37,7 @@ async def until(what) -> None:
 async def answers(url: str) -> bool:
     try:
         return await ask(url, "PING") is True
-    except (OSError, embedded.RedisError):
+    except (OSError, RedisError):
         return False
 
 
@@ -280,6 +281,32 @@ async def test_a_link_in_the_place_of_the_short_folder_is_refused(tmp_path, monk
     (tmp_path / embedded._short_name(state)).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(embedded.UnsafeFolder, match="is a link"):
         await EmbeddedStore(state).start()
+
+
+async def test_a_big_store_is_given_the_time_that_it_needs_to_load(tmp_path, monkeypatch):
+    keys = 8192
+    filled = EmbeddedStore(tmp_path)
+    await filled.start()
+    client = Redis.from_url(filled.url)
+    async with client.pipeline(transaction=False) as pipeline:
+        for number in range(keys):
+            pipeline.set(f"key:{number}", number)
+        await pipeline.execute()
+    await client.aclose()
+    await filled.stop()
+    slow = tmp_path / "slow-server"
+    # Real loading, slowed down by the server itself: some three seconds for these keys.
+    slow.write_text(f'#!/bin/sh\nexec {embedded.server_binary()} "$@" --key-load-delay 200\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(embedded, "START_SECONDS", 2.0)
+    owner = EmbeddedStore(tmp_path, find_binary=lambda: slow)
+    attached = EmbeddedStore(tmp_path)
+    began = time.monotonic()
+    await asyncio.gather(owner.start(), attached.start())
+    assert time.monotonic() - began > 2.0
+    assert await ask(attached.url, "DBSIZE") == keys
+    await attached.stop()
+    await owner.stop()
 
 
 async def test_a_long_log_is_begun_anew(tmp_path):
