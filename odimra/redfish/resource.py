@@ -1,0 +1,154 @@
+"""How a resource declares itself to the frame, and what its handlers get and return.
+
+Every resource module builds a list of :class:`Resource`: path, verbs and the row of the privilege
+map stand together, so that they can be found with one search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from odimra.access import Principal
+    from odimra.redfish.query import Query
+
+Body = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """What a handler gets: who asks, for what, with which body.
+
+    ``if_match`` holds the ETags of the request as they stand in it (quoted), ``("*",)`` for any,
+    None when there is no such header. ``body`` has passed its schema. ``inner`` is set when the
+    resource is read for another one's answer (``$expand``) and a rendered body is of no use.
+    """
+
+    request: web.Request
+    principal: Principal
+    params: Mapping[str, str]
+    body: Body = field(default_factory=dict, repr=False)
+    if_match: tuple[str, ...] | None = None
+    inner: bool = False
+
+    @property
+    def method(self) -> str:
+        """The verb."""
+        return self.request.method
+
+    @property
+    def uri(self) -> str:
+        """The path as it was asked for."""
+        return self.request.path
+
+    def expected(self) -> frozenset[int] | None:
+        """Return the versions that the request accepts, None for any; see :mod:`.etag`."""
+        from odimra.redfish.etag import versions
+
+        return versions(self.if_match)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a handler returns.
+
+    ``etag`` is unquoted and strong; the frame writes it into header and body. ``raw`` is the
+    rendered body (with its ``@odata.etag``), used as it is when no query shapes the answer.
+    """
+
+    status: int = 200
+    body: Body | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    etag: str | None = None
+    raw: bytes | None = None
+
+
+class CollectionSource(Protocol):
+    """The members of a collection, in pages."""
+
+    async def count(self) -> int:
+        """Return how many there are."""
+
+    async def page(self, skip: int, top: int) -> Sequence[str]:
+        """Return the URIs of at most ``top`` members behind the first ``skip``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The source of a collection that is short and known: its member URIs."""
+
+    uris: Sequence[str]
+
+    async def count(self) -> int:
+        """Return how many there are."""
+        return len(self.uris)
+
+    async def page(self, skip: int, top: int) -> Sequence[str]:
+        """Return the URIs of at most ``top`` members behind the first ``skip``."""
+        return self.uris[skip : skip + top]
+
+
+@dataclass(slots=True)
+class Collection:
+    """What the handler of a collection returns; the frame renders its pages.
+
+    ``extra`` are properties beside the members. ``render`` returns the rendered page behind the
+    first ``skip`` of at most ``top`` members; a source that can keep pages offers it.
+    """
+
+    uri: str
+    type: str
+    name: str
+    source: CollectionSource
+    extra: Body = field(default_factory=dict)
+    render: Callable[[int, int, Query], Awaitable[bytes]] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Awaitable[Reply | Collection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A route: its path (aiohttp's pattern), its row of ``config/privileges.yaml``, its verbs.
+
+    ``type`` is the versioned schema (``Task.v1_7_4.Task``) for the Link header. ``bodies`` names
+    the schema file of each verb's body. ``action`` is the name of the action when this is its
+    target; errors then speak of parameters. ``members``: POST works at ``<path>/Members`` too.
+    ``public`` needs no login. ``allow`` overrides the Allow header's verbs.
+    """
+
+    path: str
+    entity: str
+    type: str | None = None
+    get: Handler | None = None
+    post: Handler | None = None
+    patch: Handler | None = None
+    put: Handler | None = None
+    delete: Handler | None = None
+    bodies: Mapping[str, str] = field(default_factory=dict)
+    action: str | None = None
+    public: bool = False
+    members: bool = False
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The verbs it takes, HEAD apart."""
+        verbs = {
+            "GET": self.get,
+            "POST": self.post,
+            "PATCH": self.patch,
+            "PUT": self.put,
+            "DELETE": self.delete,
+        }
+        return {verb: handler for verb, handler in verbs.items() if handler is not None}
+
+    @property
+    def allow(self) -> str:
+        """The Allow header."""
+        verbs = list(self.handlers)
+        return ", ".join(["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else verbs)
