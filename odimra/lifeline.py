@@ -27,7 +27,7 @@ def die_with_parent(parent: int) -> Callable[[], None]:
     Linux only (prctl(2): PR_SET_PDEATHSIG survives execve); elsewhere it does nothing. The kernel
     sends the signal when the *thread* that forked ends: fork from the main thread.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux":  # pragma: no cover - the tests of this line need another system
         return lambda: None
     # Loaded here, not in the child: between fork and exec nothing may be imported.
     prctl = ctypes.CDLL(None, use_errno=True).prctl

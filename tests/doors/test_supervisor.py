@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from odimra.child import Order
+from odimra.config import load
 from odimra.store.embedded import server_binary
 from odimra.supervisor import CannotServe, reserve_port
-from tests.doors.processes import alive, eventually, odimra, running
+from tests.doors.processes import alive, environment, eventually, odimra, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -129,6 +132,25 @@ def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path):
         assert len(children) == 5
         service.end(signal.SIGKILL)
         eventually(lambda: not any(alive(pid) for pid in children))
+
+
+def test_a_child_ends_with_the_pipe_to_its_parent(tmp_path, valkey):
+    """What ends it where the kernel sends no signal at a parent's death."""
+    settings = load(None, {}, {"state_folder": str(tmp_path)})
+    order = Order("worker-0", "tests.doors.stub_app:serve_worker", valkey, settings)
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "odimra", "_child", order.name],
+        stdin=subprocess.PIPE,
+        env=environment(),
+    )
+    assert child.stdin is not None
+    child.stdin.write(order.line())
+    child.stdin.flush()
+    client = Redis.from_url(valkey, decode_responses=True)
+    eventually(lambda: str(child.pid) in client.lrange("workers", 0, -1))
+    child.stdin.close()
+    assert child.wait(20) == 1
+    client.delete("workers")
 
 
 def test_a_killed_supervisor_loses_nothing_that_was_acknowledged(tmp_path):
