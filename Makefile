@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ONLY ?=
 
-.PHONY: run test coverage lint bench conformance soak clients clean help
+.PHONY: run test coverage lint ruff-check ruff-format mypy lint-imports bench conformance soak clients clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,10 +23,18 @@ test: $(VENV)/.dev ## run the tests (some of them: make test ARGS="tests/doors -
 coverage: $(VENV)/.dev ## run the tests and show which lines they miss
 	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
-lint: $(VENV)/.dev ## style, types and the walls of the house
+lint: ruff-check ruff-format mypy lint-imports ## style, types and the walls of the house (-k shows all)
+
+ruff-check: $(VENV)/.dev
 	$(BIN)/ruff check .
+
+ruff-format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
+
+mypy: $(VENV)/.dev
 	$(BIN)/mypy
+
+lint-imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev ## measure (one row: make bench ONLY=name)
