@@ -36,6 +36,7 @@ METHODS = frozenset(
 TRANSLATIONS: Translations = {
     StoreUnavailable: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     VersionMismatch: lambda error: errors.precondition_failed(),
+    AuthenticationFailed: lambda error: errors.not_authenticated(),
 }
 
 
