@@ -30,6 +30,7 @@ from odimra.access import (
     SessionPolicy,
 )
 from odimra.access.session_storage import TokenStorage
+from odimra.account_book import Book
 from odimra.certificates import server_context
 from odimra.clock import Clock, SystemClock
 from odimra.config import Settings
@@ -58,7 +59,8 @@ from odimra.redfish import (
     tasks,
     update_service,
 )
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted
+from odimra.redfish.errors import Translations
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -95,15 +97,7 @@ class House:
 async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     """Put the rooms of a process together on the store at ``store_url``."""
     clock = SystemClock()
-    store = await Store.open(
-        StoreOptions(
-            store_url,
-            settings.store.namespace,
-            settings.store.connections,
-            settings.store.timeout_seconds,
-            settings.store.cache_entries,
-        )
-    )
+    store = await Store.open(store_options(settings, store_url))
     access = Access(store, access_options(settings), clock)
     try:
         tasks_ = Tasks(store, task_options(settings), clock)
@@ -137,6 +131,14 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     finally:
         access.close()
         await store.close()
+
+
+def store_options(settings: Settings, store_url: str) -> StoreOptions:
+    """Return the section ``store`` as that room takes it."""
+    given = settings.store
+    return StoreOptions(
+        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
+    )
 
 
 def access_options(settings: Settings) -> AccessOptions:
@@ -194,28 +196,23 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
     """Return every resource of the Redfish face."""
     settings = house.settings
     representation = TaskRepresentation(messages)
-    operations = Operations(
-        house.tasks,
-        representation,
-        house.clock,
-        retry_after=settings.tasks.retry_after_seconds,
-    )
+    accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
     found = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
-        *tasks.resources(house.tasks, representation, operations, house.clock),
+        *tasks.resources(house.tasks, representation, accepted, house.clock),
         *task_monitor.resources(
-            house.tasks, representation, operations, house.task_service, house.clock
+            house.tasks, representation, accepted, house.task_service, house.clock
         ),
         *account_service.resources(house.access),
         *accounts.resources(house.access, house.clock),
         *roles.resources(house.access),
         *sessions.resources(house.access, messages),
-        *systems.resources(house.operations, operations),
+        *systems.resources(house.operations, house.tasks, accepted),
         *system_parts.resources(house.machines.fleet),
         *chassis.resources(house.machines),
-        *managers.resources(house.operations, operations),
-        *update_service.resources(house.operations, operations),
+        *managers.resources(house.operations, house.tasks, accepted),
+        *update_service.resources(house.operations, house.tasks, accepted),
     ]
     described = [resource.type for resource in found if resource.type is not None]
     found += json_schemas.resources(
@@ -240,7 +237,7 @@ def query_options(settings: Settings) -> QueryOptions:
 
 
 #: What the frame makes of the failures of the rooms, all faces' tables together.
-TRANSLATIONS = {
+TRANSLATIONS: Translations = {
     **tasks.TRANSLATIONS,
     **accounts.TRANSLATIONS,
     **roles.TRANSLATIONS,
@@ -311,6 +308,19 @@ async def first_start(house: House) -> None:
         if made is not None:
             log.info("the administrator's first password is in %s", made)
         return
+
+
+@contextlib.asynccontextmanager
+async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Book]:
+    """Open the accounts for the command line."""
+    clock = SystemClock()
+    store = await Store.open(store_options(settings, store_url))
+    access = Access(store, access_options(settings), clock)
+    try:
+        yield Book(access, clock)
+    finally:
+        access.close()
+        await store.close()
 
 
 async def serve_worker(settings: Settings, store_url: str) -> None:

@@ -8,36 +8,28 @@ from __future__ import annotations
 from odimra.clock import Clock
 from odimra.redfish.resource import Call, Reply
 from odimra.redfish.task_json import TASK_TYPE, TaskRepresentation, monitor_uri
-from odimra.tasks import NewTask, Payload, Task, Tasks
+from odimra.tasks import Payload, Task
 from odimra.tasks.payload import payload_of
 
 TASK_SERVICE = "/redfish/v1/TaskService"
 
 
-class Operations:
-    """Starts tasks for requests, and answers for tasks that go on.
+def payload(call: Call) -> Payload:
+    """Return the Payload of the task that ``call`` starts, its secrets masked."""
+    return payload_of(call.method, call.request.path, call.request.headers, call.body)
 
-    ``retry_after`` is when a client should ask again, in seconds.
-    """
+
+class Accepted:
+    """Answers for tasks that go on; ``retry_after`` is when to ask again, in seconds."""
 
     def __init__(
-        self, tasks: Tasks, representation: TaskRepresentation, clock: Clock, *, retry_after: int
+        self, representation: TaskRepresentation, clock: Clock, *, retry_after: int
     ) -> None:
-        self._tasks = tasks
         self._representation = representation
         self._clock = clock
         self._retry_after = retry_after
 
-    @staticmethod
-    def payload(call: Call) -> Payload:
-        """Return the Payload of the task that ``call`` starts, its secrets masked."""
-        return payload_of(call.method, call.request.path, call.request.headers, call.body)
-
-    async def start(self, new: NewTask) -> Reply:
-        """Create the task and return its 202; raises what :meth:`Tasks.create` raises."""
-        return self.accepted(await self._tasks.create(new))
-
-    def accepted(self, task: Task) -> Reply:
+    def __call__(self, task: Task) -> Reply:
         """Return the 202 of a task: its monitor as Location, when to ask, the Task as body."""
         body = self._representation.task(task, self._clock.now_ms())
         return Reply(202, body, self._headers(task))
@@ -47,7 +39,7 @@ class Operations:
 
         ``Allow`` is exactly DELETE, which says that it can be cancelled; clients compare the text.
         """
-        reply = self.accepted(task)
+        reply = self(task)
         reply.headers = {**reply.headers, "Allow": "DELETE"}
         return reply
 

@@ -14,7 +14,7 @@ from odimra.clock import iso_seconds
 from odimra.emulation.fleet import MANAGERS, Machine
 from odimra.emulation.operations import MachineOperations
 from odimra.redfish import errors
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted, payload
 from odimra.redfish.machines import (
     STATUS,
     etag,
@@ -28,6 +28,7 @@ from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.redfish.system_parts import ethernet
 from odimra.redfish.systems import reset_action_info, stored
 from odimra.store import Document
+from odimra.tasks import Tasks
 
 TYPE = "Manager.v1_24_0.Manager"
 PROTOCOL = "ManagerNetworkProtocol.v1_12_0.ManagerNetworkProtocol"
@@ -36,7 +37,7 @@ RESET = "Manager.Reset"
 RESET_TYPES = ("GracefulRestart", "ForceRestart")
 
 
-def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> list[Resource]:
     """Return the routes of the Managers."""
     machines = emulated.machines
     fleet = machines.fleet
@@ -63,14 +64,14 @@ def resources(emulated: MachineOperations, operations: Operations) -> list[Resou
 
     async def reset(call: Call) -> Reply:
         machine = find(fleet, call, "Manager")
-        task = await emulated.reset_manager(
+        new = await emulated.reset_manager(
             machine,
             # The parameter is optional in the schema; the default is up to the service.
             call.body.get("ResetType", "GracefulRestart"),
             owner=call.principal.account,
-            payload=operations.payload(call),
+            payload=payload(call),
         )
-        return await operations.start(task)
+        return accepted(await tasks.create(new))
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "Manager")

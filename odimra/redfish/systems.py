@@ -19,7 +19,7 @@ from odimra.emulation.state import (
     with_boot,
 )
 from odimra.redfish import errors
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted, payload
 from odimra.redfish.machines import (
     STATUS,
     etag,
@@ -31,6 +31,7 @@ from odimra.redfish.machines import (
 )
 from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
 from odimra.store import Document
+from odimra.tasks import Tasks
 
 TYPE = "ComputerSystem.v1_27_0.ComputerSystem"
 RESET = "ComputerSystem.Reset"
@@ -38,7 +39,7 @@ RESET = "ComputerSystem.Reset"
 PATCHABLE = ("AssetTag", "LocationIndicatorActive")
 
 
-def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> list[Resource]:
     """Return the routes of the Systems."""
     machines = emulated.machines
     fleet = machines.fleet
@@ -75,10 +76,10 @@ def resources(emulated: MachineOperations, operations: Operations) -> list[Resou
         reset_type = call.body.get("ResetType", "ForceRestart")
         if reset_type not in machine.reset_types:
             raise errors.action_parameter_value_not_in_list(reset_type, "ResetType", RESET)
-        task = await emulated.reset_system(
-            machine, reset_type, owner=call.principal.account, payload=operations.payload(call)
+        new = await emulated.reset_system(
+            machine, reset_type, owner=call.principal.account, payload=payload(call)
         )
-        return await operations.start(task)
+        return accepted(await tasks.create(new))
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "ComputerSystem")

@@ -11,9 +11,10 @@ from odimra.emulation.fleet import FIRMWARE, UPDATE_SERVICE, Component
 from odimra.emulation.images import BadImageURI
 from odimra.emulation.operations import MachineOperations, NoSuchTarget, TooManyTargets
 from odimra.redfish import errors
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted, payload
 from odimra.redfish.machines import STATUS, etag, head, link, links
 from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
+from odimra.tasks import Tasks
 
 TYPE = "UpdateService.v1_17_0.UpdateService"
 SOFTWARE = "SoftwareInventory.v1_13_0.SoftwareInventory"
@@ -24,7 +25,7 @@ PROTOCOLS = ("CIFS", "FTP", "SFTP", "HTTP", "HTTPS", "NFS", "SCP", "TFTP", "OEM"
 APPLY_TIMES = ("Immediate",)
 
 
-def resources(emulated: MachineOperations, operations: Operations) -> list[Resource]:
+def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> list[Resource]:
     """Return the routes of the UpdateService."""
     machines = emulated.machines
     fleet = machines.fleet
@@ -61,12 +62,12 @@ def resources(emulated: MachineOperations, operations: Operations) -> list[Resou
             parameters["TransferProtocol"] = body["TransferProtocol"]
         targets = body.get("Targets", [])
         try:
-            task = await emulated.update_firmware(
+            new = await emulated.update_firmware(
                 body["ImageURI"],
                 targets,
                 parameters,
                 owner=call.principal.account,
-                payload=operations.payload(call),
+                payload=payload(call),
             )
         except BadImageURI:
             # Without the value: it may carry credentials.
@@ -77,7 +78,7 @@ def resources(emulated: MachineOperations, operations: Operations) -> list[Resou
             ) from None
         except TooManyTargets:
             raise errors.action_parameter_value_error("Targets", SIMPLE_UPDATE) from None
-        return await operations.start(task)
+        return accepted(await tasks.create(new))
 
     return [
         Resource(path=UPDATE_SERVICE, entity="UpdateService", type=TYPE, get=get),

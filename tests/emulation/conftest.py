@@ -13,7 +13,7 @@ from odimra.emulation import scenarios
 from odimra.emulation.files import locate
 from odimra.emulation.fleet import Fleet
 from odimra.redfish import chassis, managers, system_parts, systems, update_service
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.machines import TRANSLATIONS
 from odimra.redfish.messages import Messages
@@ -59,19 +59,14 @@ def desk(store: Store, fleet: Fleet, aiohttp_client: Callable[..., object]) -> M
         stage = build(store, scenarios.loads(text), fleet or default, max_targets=max_targets)
         messages = Messages.load()
         emulated = stage.operations
-        operations = Operations(
-            stage.tasks,
-            TaskRepresentation(messages),
-            stage.clock,
-            retry_after=2,
-        )
+        accepted = Accepted(TaskRepresentation(messages), stage.clock, retry_after=2)
         frame = Frame(
             [
-                *systems.resources(emulated, operations),
+                *systems.resources(emulated, stage.tasks, accepted),
                 *system_parts.resources(stage.machines.fleet),
                 *chassis.resources(stage.machines),
-                *managers.resources(emulated, operations),
-                *update_service.resources(emulated, operations),
+                *managers.resources(emulated, stage.tasks, accepted),
+                *update_service.resources(emulated, stage.tasks, accepted),
             ],
             Doorman(),
             messages,
