@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 ONLY ?=
 
-.PHONY: run test lint bench conformance soak clients clean help
+.PHONY: run test coverage lint ruff-check ruff-format mypy lint-imports bench conformance soak clients clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,10 +20,21 @@ run: $(VENV)/.run ## start the service (flags: make run ARGS="--port 9443")
 test: $(VENV)/.dev ## run the tests (some of them: make test ARGS="tests/doors -k wheel")
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/.dev ## style, types and the walls of the house
+coverage: $(VENV)/.dev ## run the tests and show which lines they miss
+	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+
+lint: ruff-check ruff-format mypy lint-imports ## style, types and the walls of the house (-k shows all)
+
+ruff-check: $(VENV)/.dev
 	$(BIN)/ruff check .
+
+ruff-format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
+
+mypy: $(VENV)/.dev
 	$(BIN)/mypy
+
+lint-imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev ## measure (one row: make bench ONLY=name)

@@ -7,27 +7,32 @@ done, 2 when the settings or the flags cannot be used. Documented in docs/cli.md
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 import uvloop
 import yaml
 
-from odimra import child, logs
+from odimra import child, logs, users
 from odimra.certificates import BadCertificate
 from odimra.config import BadConfiguration, Settings, load, masked
 from odimra.doctor import Finding, examine
 from odimra.store.embedded import EmbeddedStoreError
 from odimra.supervisor import CannotServe, Role, Supervisor, serve_roles, worker_roles
 
+if TYPE_CHECKING:
+    from odimra.users import AccountBook, OpenBook
+
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 2
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def _option(name: str, setting: str, kind: Any, text: str) -> Callable[[Command], Command]:
@@ -102,6 +107,106 @@ def _supervise(settings: Settings, roles: tuple[Role, ...]) -> None:
     sys.exit(code)
 
 
+@main.group()
+@click.pass_context
+def user(context: click.Context) -> None:
+    """List and change the accounts, on the machine of the service itself."""
+    context.obj = context.obj or users.book_of_the_service
+
+
+_PASSWORD_STDIN = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the standard input."
+)
+
+
+@user.command("list")
+@_CONFIG
+@_STATE
+@_STORE
+@click.pass_obj
+def user_list(open_book: OpenBook, /, file: str | None, **flags: Any) -> None:
+    """List the accounts with their roles."""
+    for account in _with_book(_settings(file, flags), open_book, lambda book: book.list()):
+        state = "locked" if account.locked else "enabled" if account.enabled else "disabled"
+        click.echo(f"{account.name}\t{account.role}\t{state}")
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", default="ReadOnly", show_default=True, help="RoleId of the account.")
+@_PASSWORD_STDIN
+@_CONFIG
+@_STATE
+@_STORE
+@click.pass_obj
+def user_add(
+    open_book: OpenBook,
+    /,
+    name: str,
+    role: str,
+    password_stdin: bool,
+    file: str | None,
+    **flags: Any,
+) -> None:
+    """Create the account NAME; asks for the password."""
+    settings = _settings(file, flags)
+    password = _password(password_stdin)
+    _with_book(settings, open_book, lambda book: book.add(name, password, role))
+    click.echo(f"{name} is created with the role {role}")
+
+
+@user.command("passwd")
+@click.argument("name")
+@_PASSWORD_STDIN
+@_CONFIG
+@_STATE
+@_STORE
+@click.pass_obj
+def user_passwd(
+    open_book: OpenBook, /, name: str, password_stdin: bool, file: str | None, **flags: Any
+) -> None:
+    """Set another password of the account NAME; asks for it."""
+    settings = _settings(file, flags)
+    password = _password(password_stdin)
+    _with_book(settings, open_book, lambda book: book.set_password(name, password))
+    click.echo(f"{name} has another password")
+
+
+@user.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_CONFIG
+@_STATE
+@_STORE
+@click.pass_obj
+def user_delete(
+    open_book: OpenBook, /, name: str, yes: bool, file: str | None, **flags: Any
+) -> None:
+    """Remove the account NAME and end its sessions."""
+    settings = _settings(file, flags)
+    if not yes:
+        click.confirm(f"Remove the account {name}?", abort=True)
+    _with_book(settings, open_book, lambda book: book.delete(name))
+    click.echo(f"{name} is removed")
+
+
+def _password(from_stdin: bool) -> str:
+    """Return the password. Never a flag: others can read those in the list of processes."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _with_book(
+    settings: Settings, open_book: OpenBook, act: Callable[[AccountBook], Awaitable[T]]
+) -> T:
+    logs.configure(dataclasses.replace(settings.log, level="error"), "user")
+    try:
+        return asyncio.run(users.with_book(settings, act, open_book))
+    except (EmbeddedStoreError, users.AccountRefused) as error:
+        _fail(str(error))
+
+
 @main.command()
 @_CONFIG
 @_STATE
@@ -151,6 +256,6 @@ def child_command(name: str) -> None:
     sys.exit(child.run(sys.stdin.buffer))
 
 
-def _fail(text: str) -> None:
+def _fail(text: str) -> NoReturn:
     click.echo(f"odimra: {text}", err=True)
     sys.exit(EXIT_FAILED)

@@ -27,12 +27,12 @@ def die_with_parent(parent: int) -> Callable[[], None]:
     Linux only (prctl(2): PR_SET_PDEATHSIG survives execve); elsewhere it does nothing. The kernel
     sends the signal when the *thread* that forked ends: fork from the main thread.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux":  # pragma: no cover - the tests of this line need another system
         return lambda: None
     # Loaded here, not in the child: between fork and exec nothing may be imported.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def arrange() -> None:
+    def arrange() -> None:  # pragma: no cover - between fork and exec, where no tracer follows
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             # The parent died before the signal was arranged; it will not come any more.

@@ -127,7 +127,8 @@ class Supervisor:
         for role in self._roles:
             for number in range(role.count):
                 order = Order(f"{role.name}-{number}", role.entry, url, self._settings)
-                self._keepers.append(asyncio.create_task(self._keep(order)))
+                process = await self._spawn(order)
+                self._keepers.append(asyncio.create_task(self._keep(order, process)))
         if self._serves:
             await self._until_it_answers()
         self._ready.set()
@@ -140,13 +141,12 @@ class Supervisor:
         self._store = EmbeddedStore(folder, self._settings.store.fsync)
         return await self._store.start()
 
-    async def _keep(self, order: Order) -> None:
+    async def _keep(self, order: Order, process: asyncio.subprocess.Process) -> None:
         """Have one child, and another when it dies."""
         loop = asyncio.get_running_loop()
         deaths = 0
         while True:
             born = loop.time()
-            process = await self._spawn(order)
             code = await process.wait()
             if self._stop.is_set():
                 return
@@ -165,6 +165,7 @@ class Supervisor:
             deaths += 1
             logger.error("%s ended (%s): another starts in %s s", order.name, code, pause)
             await asyncio.sleep(pause)
+            process = await self._spawn(order)
 
     async def _spawn(self, order: Order) -> asyncio.subprocess.Process:
         package = Path(__file__).resolve().parent.parent
@@ -195,7 +196,7 @@ class Supervisor:
         http = self._settings.http
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.address, http.address)  # noqa: S104
         # Another process's doing, of which no event tells.
-        while not await answers(host, http.port, tls=not http.plain_http):  # noqa: ASYNC110
+        while not await answers(host, http.port, tls=not http.plain_http):
             await asyncio.sleep(PROBE_SECONDS)
 
     def _announce(self, pair: Pair | None) -> None:

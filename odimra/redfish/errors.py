@@ -5,7 +5,7 @@ A handler raises what a helper returns; the frame renders it in one place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,10 @@ class RedfishError(Exception):
 
     def __str__(self) -> str:
         return f"{self.status} {', '.join(said.key for said in self.said)}"
+
+
+#: What becomes of the failures of the rooms below, by class.
+Translations = dict[type[Exception], Callable[[Any], RedfishError]]
 
 
 def shown(value: Any, name: str = "") -> str:

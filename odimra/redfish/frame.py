@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler as AiohttpHandler
 from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
-from odimra.redfish.errors import RedfishError
+from odimra.redfish.errors import RedfishError, Translations
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import Query, QueryOptions
@@ -28,8 +28,6 @@ from odimra.store import StoreUnavailable, VersionMismatch
 
 log = logging.getLogger(__name__)
 
-Translate = Callable[[Any], RedfishError]
-
 #: Methods of HTTP; of others no resource knows anything (501, not 405).
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
@@ -37,7 +35,7 @@ METHODS = frozenset(
 READS = ("GET", "HEAD")
 
 #: What becomes of the failures of the rooms below.
-TRANSLATIONS: dict[type[Exception], Translate] = {
+TRANSLATIONS: Translations = {
     StoreUnavailable: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     VersionMismatch: lambda error: errors.precondition_failed(),
     AuthenticationFailed: lambda error: errors.not_authenticated(),
@@ -75,7 +73,7 @@ class Frame:
         options: FrameOptions,
         *,
         privileges: PrivilegeMap,
-        translations: Mapping[type[Exception], Translate] | None = None,
+        translations: Translations | None = None,
     ) -> None:
         """Check the declarations. Raises :class:`BadRoute`, :class:`UnknownEntity`."""
         self._access = access

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from odimra.clock import Clock
 from odimra.redfish import errors
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import Accepted
 from odimra.redfish.resource import Call, Reply, Resource
 from odimra.redfish.task_json import (
     MONITORS,
@@ -24,12 +24,12 @@ from odimra.tasks.settings import TaskServiceSettings
 def resources(
     tasks: Tasks,
     representation: TaskRepresentation,
-    operations: Operations,
+    accepted: Accepted,
     service: TaskServiceSettings,
     clock: Clock,
 ) -> list[Resource]:
     """Return the routes: the same monitors at both of their places."""
-    face = MonitorFace(tasks, representation, operations, service, clock)
+    face = MonitorFace(tasks, representation, accepted, service, clock)
     return [
         Resource(f"{place}{{task_id}}", "TaskMonitor", get=face.read, delete=face.cancel)
         for place in (MONITORS, MONITORS_ALIAS)
@@ -43,13 +43,13 @@ class MonitorFace:
         self,
         tasks: Tasks,
         representation: TaskRepresentation,
-        operations: Operations,
+        accepted: Accepted,
         service: TaskServiceSettings,
         clock: Clock,
     ) -> None:
         self._tasks = tasks
         self._representation = representation
-        self._operations = operations
+        self._accepted = accepted
         self._service = service
         self._clock = clock
 
@@ -66,7 +66,7 @@ class MonitorFace:
         if not sees(call.principal, task):
             raise errors.insufficient_privilege()
         if not task.final:
-            return self._operations.running(task)
+            return self._accepted.running(task)
         expiry = (await self._service.read()).monitor_expiry_seconds
         if expiry is not None and task.monitor_expires is None:
             await self._tasks.read_monitor(task.id, expiry * 1000)
@@ -87,4 +87,4 @@ class MonitorFace:
         now = await self._tasks.get(task.id)
         if outcome == "ended" or now is None or now.final:
             return Reply(204)
-        return self._operations.running(now)
+        return self._accepted.running(now)

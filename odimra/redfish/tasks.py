@@ -12,18 +12,34 @@ from odimra.access import Principal
 from odimra.clock import Clock
 from odimra.redfish import body as bodies
 from odimra.redfish import errors
-from odimra.redfish.accepted import Operations
+from odimra.redfish.accepted import TASK_SERVICE, Accepted
+from odimra.redfish.errors import Translations
 from odimra.redfish.query import Query
 from odimra.redfish.resource import Call, Collection, Reply, Resource
 from odimra.redfish.task_json import TASK_TYPE, TASKS, TaskRepresentation
-from odimra.tasks import Task, Tasks
+from odimra.tasks import (
+    Task,
+    TaskMissing,
+    Tasks,
+    TaskServiceDisabled,
+    TasksFull,
+    TaskVersionMismatch,
+)
+
+#: What the frame makes of the failures of tasks, whichever resource they come through.
+TRANSLATIONS: Translations = {
+    TasksFull: lambda error: errors.service_temporarily_unavailable(error.retry_after),
+    TaskServiceDisabled: lambda error: errors.service_disabled(TASK_SERVICE),
+    TaskMissing: lambda error: errors.resource_not_found("Task", error.task_id),
+    TaskVersionMismatch: lambda error: errors.precondition_failed(),
+}
 
 
 def resources(
-    tasks: Tasks, representation: TaskRepresentation, operations: Operations, clock: Clock
+    tasks: Tasks, representation: TaskRepresentation, accepted: Accepted, clock: Clock
 ) -> list[Resource]:
     """Return the routes; collaborators are shared with the TaskService and the monitors."""
-    face = TaskFace(tasks, representation, operations, clock)
+    face = TaskFace(tasks, representation, accepted, clock)
     collection = "TaskCollection.TaskCollection"
     one = f"{TASKS}/{{task_id}}"
     subs = f"{one}/SubTasks"
@@ -86,12 +102,12 @@ class TaskFace:
         self,
         tasks: Tasks,
         representation: TaskRepresentation,
-        operations: Operations,
+        accepted: Accepted,
         clock: Clock,
     ) -> None:
         self._tasks = tasks
         self._representation = representation
-        self._operations = operations
+        self._accepted = accepted
         self._clock = clock
 
     # Reading
@@ -199,4 +215,4 @@ class TaskFace:
         cancelling = await self._tasks.get(task_id)
         if cancelling is None:  # it ended between the two steps
             return Reply(204)
-        return self._operations.running(cancelling)
+        return self._accepted.running(cancelling)

@@ -20,13 +20,8 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from odimra.lifeline import die_with_parent
 
@@ -108,7 +103,7 @@ async def running_url(state_folder: Path) -> str | None:
     if not state_folder.is_dir():
         return None
     socket = _recorded_socket(state_folder.resolve())
-    return _url(socket) if socket is not None and await _answers(socket) else None
+    return _url(socket) if socket is not None and await _listen(socket) == "answer" else None
 
 
 class _Lock:
@@ -193,9 +188,12 @@ class EmbeddedStore:
                     raise
                 break
             attached = _recorded_socket(self._state)
-            if attached is not None and await _answers(attached):
+            heard = await _listen(attached) if attached is not None else "nothing"
+            if attached is not None and heard == "answer":
                 self._socket = attached
                 break
+            if heard == "loading":
+                deadline = asyncio.get_running_loop().time() + START_SECONDS
             if asyncio.get_running_loop().time() > deadline:
                 raise ServerFailed(
                     f"{self._state}: another odimra holds the state folder, but its store does "
@@ -287,8 +285,12 @@ class EmbeddedStore:
     async def _wait_until_it_answers(self, process: asyncio.subprocess.Process) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while process.returncode is None:
-            if await _answers(self._socket):
+            heard = await _listen(self._socket)
+            if heard == "answer":
                 return
+            if heard == "loading":
+                # A big store takes its time; what counts is that it is still at it.
+                deadline = asyncio.get_running_loop().time() + START_SECONDS
             if asyncio.get_running_loop().time() > deadline:
                 process.kill()
                 await process.wait()
@@ -314,7 +316,7 @@ class EmbeddedStore:
             waited = loop.time() - started
             if waited > 1.0 and not asked:
                 asked = True
-                await _shut_down(self._socket)
+                await _say(self._socket, b"SHUTDOWN", STOP_SECONDS)
             if waited > START_SECONDS:
                 raise ServerFailed(
                     f"{self._state}: a server of an earlier start (see store.pid) does not stop"
@@ -396,24 +398,27 @@ def _quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
-async def _answers(socket: Path) -> bool:
-    """Whether the server at ``socket`` answers PING (it does not while it loads its data)."""
-    client = _client(socket)
+async def _listen(socket: Path) -> Literal["answer", "loading", "nothing"]:
+    """Return what comes back from the server at ``socket`` within a second."""
+    reply = await _say(socket, b"PING", 1.0)
+    if reply.startswith(b"-LOADING"):
+        return "loading"
+    return "answer" if reply == b"+PONG\r\n" else "nothing"
+
+
+async def _say(socket: Path, command: bytes, seconds: float) -> bytes:
+    """Return the line that the server answers to ``command``, empty if none comes in time.
+
+    Bare, because a server that loads answers rarely, and a client library would first introduce
+    itself with commands of its own.
+    """
     try:
-        return bool(await asyncio.wait_for(client.ping(), 1.0))
-    except (RedisError, OSError, TimeoutError):
-        return False
-    finally:
-        await client.aclose()
-
-
-async def _shut_down(socket: Path) -> None:
-    client = _client(socket)
-    with contextlib.suppress(RedisError, OSError, TimeoutError):
-        await asyncio.wait_for(client.shutdown(), STOP_SECONDS)
-    await client.aclose()
-
-
-def _client(socket: Path) -> Redis:
-    # One try: the default would wait and connect again for seconds inside a single command.
-    return Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_unix_connection(str(socket))
+            try:
+                writer.write(command + b"\r\n")
+                return await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return b""

@@ -56,7 +56,7 @@ def mask(value: Any) -> Any:
 def payload_of(
     method: str, target_uri: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: Any
 ) -> Payload:
-    """Return the ``Payload`` of a request (Task v1_7_4: HttpHeaders an array, JsonBody a string)."""
+    """Return the ``Payload`` of a request (Task v1_7_4: headers an array, the body a string)."""
     given = headers.items() if isinstance(headers, Mapping) else headers
     lower = {name.lower(): value for name, value in given}
     shown = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,14 +52,20 @@ class TaskServiceSettings:
     """The settings of one store; the configuration's values until somebody has changed them."""
 
     def __init__(self, store: Store, defaults: ServiceSettings) -> None:
+        self._store = store
         self._documents = store.documents
         self._key = store.keys.of("setting", "task_service")
         self._defaults = defaults
 
     async def read(self) -> ServiceSettings:
         """Return the settings in force."""
-        document = await self._documents.read(self._key)
-        return self._defaults if document is None else _read(document)
+
+        async def load() -> ServiceSettings:
+            document = await self._documents.read(self._key)
+            return self._defaults if document is None else _read(document)
+
+        # Kept also when nobody has changed them: there is no document then that could be kept.
+        return await self._store.cached(self._key, "settings", load)
 
     async def write(
         self, changes: dict[str, int | bool | None], *, expect: Iterable[int] | None = None
@@ -67,11 +74,9 @@ class TaskServiceSettings:
 
         Raises :class:`~odimra.store.VersionMismatch`.
         """
-        try:
-            # Version 1 holds the configuration's values, so that the first change is one like any.
+        # Version 1 holds the configuration's values, so that the first change is one like any.
+        with contextlib.suppress(DocumentExists):
             await self._documents.create(self._key, _write(self._defaults))
-        except DocumentExists:
-            pass
         text = {
             name: ("1" if value else "0") if isinstance(value, bool) else _text(value)
             for name, value in changes.items()

@@ -20,6 +20,7 @@ from odimra.tasks import states
 from odimra.tasks.errors import (
     Fenced,
     TaskMissing,
+    TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     TransitionRefused,
@@ -32,8 +33,8 @@ class TaskOptions:
     """How many tasks are kept, and how.
 
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
-    task; ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is repeated;
-    ``max_interruptions`` workers may die of one task.
+    task; ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is
+    repeated; ``max_interruptions`` workers may die of one task.
     """
 
     max_tasks: int = 10_000
@@ -170,7 +171,7 @@ class Tasks:
         """Create a task, and its sub-tasks, in state New.
 
         At the cap the oldest completed task makes room in the same step. Raises
-        :class:`TasksFull` when none may.
+        :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start.
         """
         parent = task_id or self._new_id()
         record = {
@@ -185,6 +186,8 @@ class Tasks:
             self.options.resubmit_ms,
             orjson.dumps(record),
         )
+        if step.outcome == "disabled":
+            raise TaskServiceDisabled
         if step.outcome == "full":
             raise TasksFull(self.options.retry_after)
         return Task(

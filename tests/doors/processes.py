@@ -67,8 +67,11 @@ class Running:
         self.log = folder / f"log-{time.monotonic_ns()}"
         self._errors = self.log.open("w", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("run_supervisor.py")), str(self.state)]
-            + list(words),
+            [
+                sys.executable,
+                str(Path(__file__).with_name("run_supervisor.py")),
+                *(str(self.state), *words),
+            ],
             cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -96,7 +99,8 @@ class Running:
         return line.split()[1].removesuffix("/redfish/v1/")
 
     def get(self, path: str) -> bytes:
-        context = ssl.create_default_context(cafile=self.state / "certificate.pem")
+        trusted = self.state / "certificate.pem"
+        context = ssl.create_default_context(cafile=trusted) if trusted.exists() else None
         with urllib.request.urlopen(self.address + path, timeout=5, context=context) as reply:
             return bytes(reply.read())
 

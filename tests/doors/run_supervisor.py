@@ -1,4 +1,4 @@
-"""Run a supervisor over stub roles: ``run_supervisor.py STATE ROLE=COUNT=ENTRY... [--set a.b=v]``."""
+"""Run a supervisor over stub roles: ``run_supervisor.py STATE ROLE=COUNT=ENTRY... set=a.b=v``."""
 
 from __future__ import annotations
 

@@ -31,9 +31,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
     await runner.setup()
     context = server_context(settings, datetime.now(UTC))
     http = settings.http
-    await web.TCPSite(
-        runner, http.address, http.port, ssl_context=context, reuse_port=True
-    ).start()
+    await web.TCPSite(runner, http.address, http.port, ssl_context=context, reuse_port=True).start()
     await asyncio.Event().wait()
 
 

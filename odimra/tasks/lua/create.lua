@@ -22,6 +22,9 @@ local function insert(one, parent, ordinal)
   end
 end
 
+if redis.call('HGET', root .. 'setting:task_service', 'enabled') == '0' then
+  return answer('disabled')
+end
 if redis.call('EXISTS', task_key(new.task.id)) == 1 then return answer('exists') end
 local cap = tonumber(ARGV[3])
 -- More than one leaves only after the cap was lowered; bounded, so that no create takes long.

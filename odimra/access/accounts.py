@@ -1,0 +1,207 @@
+"""The accounts of a store. Each change is one atomic step with all that hangs on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from odimra.access.model import (
+    Account,
+    AccountExists,
+    AccountLimitReached,
+    AccountMissing,
+    LastAdministrator,
+    RoleMissing,
+)
+from odimra.access.passwords import Passwords, check_rules
+from odimra.access.policy import Kept, Policy
+from odimra.access.roles import Roles
+from odimra.clock import Clock
+from odimra.store import Document, Script, Store, VersionMismatch
+
+CHANGE = Script.from_package("odimra.access", "lua/account.lua")
+FAILED = Script.from_package("odimra.access", "lua/failed.lua")
+#: Names fit into a URI as they are.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+
+class Accounts:
+    """Creates, reads, changes and deletes accounts."""
+
+    def __init__(
+        self,
+        store: Store,
+        roles: Roles,
+        passwords: Passwords,
+        policy: Kept[Policy],
+        clock: Clock,
+        *,
+        limit: int,
+    ) -> None:
+        self._store = store
+        self._roles = roles
+        self._passwords = passwords
+        self._policy = policy
+        self._clock = clock
+        self._limit = limit
+        self._index = store.keys.index("accounts")
+
+    def _key(self, name: str) -> str:
+        return self._store.keys.of("account", name)
+
+    async def get(self, name: str) -> Account | None:
+        """Return an account, or None."""
+        document = await self._store.documents.read(self._key(name))
+        return None if document is None else Account.load(document)
+
+    def peek(self, name: str) -> Account | None:
+        """Return an account if it is in the cache."""
+        document = self._store.documents.peek(self._key(name))
+        return None if document is None else Account.load(document)
+
+    async def names(self, start: int = 0, stop: int = -1) -> list[str]:
+        """Return the names of the accounts from rank ``start`` to ``stop``, in their order."""
+        return await self._store.documents.members(self._index, start, stop)
+
+    async def count(self) -> int:
+        """Return how many there are."""
+        return await self._store.documents.count(self._index)
+
+    async def _run(self, name: str, change: dict[str, Any]) -> Account | None:
+        known = change.get("set", {}).get("role") in self._roles.standard
+        reply = await self._store.script(
+            CHANGE,
+            keys=[self._key(name)],
+            args=[
+                self._store.keys.root,
+                orjson.dumps({"name": name, "role_known": known, **change}),
+            ],
+            touches=[self._index],
+        )
+        outcome = reply[0]
+        if outcome == b"exists":
+            raise AccountExists(name)
+        if outcome == b"limit":
+            raise AccountLimitReached(name)
+        if outcome == b"missing":
+            raise AccountMissing(name)
+        if outcome == b"version":
+            raise VersionMismatch(int(reply[1]))
+        if outcome == b"role":
+            raise RoleMissing(change["set"]["role"])
+        if outcome == b"last":
+            raise LastAdministrator(name)
+        return Account.load(Document.from_reply(reply[1])) if len(reply) > 1 else None
+
+    async def _hash(self, name: str, password: str) -> str:
+        policy = await self._policy.read()
+        check_rules(
+            password,
+            name,
+            shortest=policy.min_password_length,
+            longest=policy.max_password_length,
+        )
+        return await self._passwords.hash(password)
+
+    async def create(
+        self,
+        name: str,
+        password: str,
+        role: str,
+        *,
+        enabled: bool = True,
+        change_required: bool = False,
+    ) -> Account:
+        """Make an account.
+
+        Raises :class:`PasswordRejected`, :class:`AccountExists`, :class:`AccountLimitReached`,
+        :class:`RoleMissing`.
+        """
+        if NAME.fullmatch(name) is None:
+            raise ValueError("the name of an account has letters, digits and . _ @ -")
+        values = {
+            "user": name,
+            "hash": await self._hash(name, password),
+            "role": role,
+            "enabled": "1" if enabled else "0",
+            "change_required": "1" if change_required else "0",
+        }
+        made = await self._run(name, {"op": "create", "limit": self._limit, "set": values})
+        assert made is not None
+        return made
+
+    async def update(
+        self,
+        name: str,
+        *,
+        password: str | None = None,
+        role: str | None = None,
+        enabled: bool | None = None,
+        unlock: bool = False,
+        change_required: bool | None = None,
+        expect: Iterable[int] | None = None,
+        keep_session: str | None = None,
+    ) -> Account:
+        """Change what is given, if the version is one of ``expect``.
+
+        A new password ends the account's sessions but ``keep_session``; being disabled ends all.
+        Raises :class:`PasswordRejected`, :class:`AccountMissing`, :class:`RoleMissing`,
+        :class:`LastAdministrator`, ``VersionMismatch``.
+        """
+        values: dict[str, str] = {}
+        if password is not None:
+            values["hash"] = await self._hash(name, password)
+            values["change_required"] = "0"
+        if role is not None:
+            values["role"] = role
+        if enabled is not None:
+            values["enabled"] = "1" if enabled else "0"
+        if change_required is not None:
+            values["change_required"] = "1" if change_required else "0"
+        change: dict[str, Any] = {"op": "update", "set": values}
+        if unlock:
+            change.update(unset=["locked_until"], unlock=True)
+        if password is not None or enabled is False:
+            change["end_sessions"] = True
+            if enabled is not False and keep_session is not None:
+                change["keep_session"] = keep_session
+        if expect is not None:
+            change["expect"] = sorted(expect)
+        changed = await self._run(name, change)
+        assert changed is not None
+        return changed
+
+    async def delete(self, name: str, *, expect: Iterable[int] | None = None) -> None:
+        """Remove an account and its sessions.
+
+        Raises :class:`AccountMissing`, :class:`LastAdministrator`, ``VersionMismatch``.
+        """
+        change: dict[str, Any] = {"op": "delete"}
+        if expect is not None:
+            change["expect"] = sorted(expect)
+        await self._run(name, change)
+
+    async def failed(self, name: str) -> None:
+        """Count a wrong password, which may lock the account."""
+        policy = await self._policy.read()
+        if policy.lockout_threshold == 0:
+            return
+        await self._store.script(
+            FAILED,
+            keys=[self._key(name)],
+            args=[
+                self._store.keys.root,
+                name,
+                self._clock.now_ms(),
+                policy.lockout_threshold,
+                policy.lockout_duration * 1000,
+                policy.lockout_reset_after * 1000,
+            ],
+        )
+
+    async def succeeded(self, name: str) -> None:
+        """Forget the wrong passwords that came before the right one."""
+        await self._store.call("DEL", self._store.keys.of("lockout", name))

@@ -1,0 +1,68 @@
+-- Create, change or delete an account in one step with all that hangs on it: its place in the index,
+-- the count of each role's accounts, the count of enabled administrators, its sessions.
+-- KEYS: 1 account. ARGV: 1 root of all keys, 2 JSON
+--   {op, name, limit, expect?, set?, unset?, role_known?, end_sessions?, keep_session?}
+local root, c = ARGV[1], cjson.decode(ARGV[2])
+local index, counts = root .. 'index:accounts', root .. 'setting:account_counts'
+local t = redis.call('HMGET', KEYS[1], 'version', 'role', 'enabled')
+local old_role, old_enabled = t[2] or nil, t[3] or nil
+
+if c.op == 'create' then
+  if t[1] then return {'exists'} end
+  if redis.call('ZCARD', index) >= c.limit then return {'limit'} end
+else
+  if not t[1] then return {'missing'} end
+  if c.expect then
+    local met = false
+    for _, expected in ipairs(c.expect) do met = met or expected == tonumber(t[1]) end
+    if not met then return {'version', t[1]} end
+  end
+end
+
+local role, enabled = old_role, old_enabled
+if c.op == 'delete' then
+  role, enabled = nil, nil
+else
+  role, enabled = c.set.role or old_role, c.set.enabled or old_enabled
+  -- In this step, so that a role cannot be deleted between a look and the write.
+  if c.set.role and not c.role_known and redis.call('EXISTS', root .. 'role:' .. c.set.role) == 0 then
+    return {'role'}
+  end
+end
+
+local function administers(r, e) return (r == 'Administrator' and e == '1') and 1 or 0 end
+local change = administers(role, enabled) - administers(old_role, old_enabled)
+local administrators = tonumber(redis.call('HGET', counts, 'enabled:Administrator') or '0')
+if change < 0 and administrators + change < 1 then return {'last'} end
+if change ~= 0 then redis.call('HINCRBY', counts, 'enabled:Administrator', change) end
+if old_role ~= role then
+  if old_role then redis.call('HINCRBY', counts, 'role:' .. old_role, -1) end
+  if role then redis.call('HINCRBY', counts, 'role:' .. role, 1) end
+end
+
+if c.end_sessions or c.op == 'delete' then
+  local own = root .. 'index:sessions:' .. c.name
+  for _, id in ipairs(redis.call('ZRANGE', own, 0, -1)) do
+    if id ~= c.keep_session then
+      redis.call('DEL', root .. 'session:' .. id)
+      redis.call('ZREM', root .. 'index:sessions', id)
+      redis.call('ZREM', own, id)
+    end
+  end
+end
+
+if c.op == 'delete' then
+  redis.call('DEL', KEYS[1], root .. 'lockout:' .. c.name)
+  redis.call('ZREM', index, c.name)
+  return {'ok'}
+end
+for field, value in pairs(c.set) do redis.call('HSET', KEYS[1], field, value) end
+for _, field in ipairs(c.unset or {}) do redis.call('HDEL', KEYS[1], field) end
+if c.unlock then redis.call('DEL', root .. 'lockout:' .. c.name) end
+if c.op == 'create' then
+  redis.call('HSET', KEYS[1], 'version', 1)
+  redis.call('ZADD', index, 0, c.name)
+else
+  redis.call('HINCRBY', KEYS[1], 'version', 1)
+end
+return {'ok', redis.call('HGETALL', KEYS[1])}

@@ -1,0 +1,120 @@
+"""What the AccountService and the SessionService can be set to, in the store for all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, TypeVar, cast
+
+from odimra.store import Document, DocumentExists, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times in seconds. A lockout threshold of 0 never locks, a duration of 0 locks for good."""
+
+    min_password_length: int = 8
+    max_password_length: int = 128
+    lockout_threshold: int = 5
+    lockout_duration: int = 30
+    lockout_reset_after: int = 30
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """``timeout`` in seconds without use."""
+
+    timeout: int = 1800
+    version: int = 0
+
+
+class PolicyConflict(ValueError):
+    """Two settings contradict each other: ``first`` cannot be so because of ``second``."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} contradicts {second}")
+        self.first = first
+        self.second = second
+
+
+P = TypeVar("P", bound="Policy | SessionPolicy")
+
+
+def consistent(policy: Policy) -> None:
+    """Refuse a policy that contradicts itself. Raises :class:`PolicyConflict`."""
+    if policy.min_password_length > policy.max_password_length:
+        raise PolicyConflict("min_password_length", "max_password_length")
+    # AccountService v1: the counter is reset no later than the lock ends.
+    if 0 < policy.lockout_duration < policy.lockout_reset_after:
+        raise PolicyConflict("lockout_reset_after", "lockout_duration")
+
+
+def _with(policy: P, values: Mapping[str, int]) -> P:
+    changed: Any = replace(policy, **values)  # type: ignore[type-var,arg-type,unused-ignore]
+    return cast("P", changed)
+
+
+class Kept(Generic[P]):
+    """One policy: the configuration's values until somebody has changed them."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        defaults: P,
+        check: Callable[[P], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._key = store.keys.of("setting", name)
+        self._defaults = defaults
+        self._check = check
+
+    async def read(self) -> P:
+        """Return the policy in force."""
+        return await self._store.cached(self._key, "policy", self._load)
+
+    def peek(self) -> P | None:
+        """Return the policy in force if it is in the cache."""
+        found: P | None = self._store.peek(self._key, "policy")
+        return found
+
+    async def _load(self) -> P:
+        document = await self._store.documents.read(self._key)
+        return self._defaults if document is None else self._of(document)
+
+    def _of(self, document: Document) -> P:
+        numbers = {
+            field.name: int(document.fields[field.name])
+            for field in fields(self._defaults)
+            if field.name in document.fields
+        }
+        return _with(self._defaults, {**numbers, "version": document.version})
+
+    async def write(self, changes: Mapping[str, int], *, expect: Iterable[int] | None) -> P:
+        """Change values by name if the version is one of ``expect``.
+
+        Raises :class:`PolicyConflict`, :class:`~odimra.store.VersionMismatch`.
+        """
+        current = await self.read()
+        changed = _with(current, changes)
+        if self._check is not None:
+            self._check(changed)
+        if expect is not None and current.version not in expect:
+            expect = frozenset({-1})
+        elif current.version:
+            # What was checked together is written together: nobody changed the rest meanwhile.
+            expect = frozenset({current.version})
+        else:
+            expect = None
+        values = {
+            field.name: str(getattr(changed, field.name))
+            for field in fields(changed)
+            if field.name != "version"
+        }
+        if current.version == 0 and expect is None:
+            try:
+                return self._of(await self._store.documents.create(self._key, values))
+            except DocumentExists:
+                expect = frozenset({-1})
+        return self._of(await self._store.documents.update(self._key, values, expect=expect))

@@ -1,0 +1,343 @@
+"""The composition root: configuration, then store, then services, then the faces on one application.
+
+Only this module knows every room. ``serve_api`` and ``serve_worker`` are what the supervisor's
+processes run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp_session
+from aiohttp import web
+
+import odimra
+from odimra.access import (
+    Access,
+    AccessOptions,
+    HashingOptions,
+    Policy,
+    SessionLimits,
+    SessionPolicy,
+)
+from odimra.access.session_storage import TokenStorage
+from odimra.account_book import Book
+from odimra.certificates import server_context
+from odimra.clock import Clock, SystemClock
+from odimra.config import Settings
+from odimra.emulation import fleet as fleets
+from odimra.emulation import scenarios as scripts
+from odimra.emulation.files import locate
+from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
+from odimra.emulation.operations import MachineOperations
+from odimra.emulation.state import MachineStates
+from odimra.engine import Engine, EngineOptions, ExecutorOptions, Limits, Registry
+from odimra.redfish import (
+    account_service,
+    accounts,
+    chassis,
+    json_schemas,
+    machines,
+    managers,
+    registries,
+    roles,
+    service_root,
+    sessions,
+    system_parts,
+    systems,
+    task_monitor,
+    task_service,
+    tasks,
+    update_service,
+)
+from odimra.redfish.accepted import Accepted
+from odimra.redfish.errors import Translations
+from odimra.redfish.body import BodyLimits
+from odimra.redfish.frame import Frame, FrameOptions
+from odimra.redfish.messages import Messages
+from odimra.redfish.privileges import PrivilegeMap
+from odimra.redfish.query import QueryOptions
+from odimra.redfish.resource import Resource
+from odimra.redfish.server import RedfishRunner
+from odimra.redfish.task_json import TaskRepresentation
+from odimra.store import Store, StoreOptions, StoreUnavailable
+from odimra.tasks import TaskOptions, Tasks
+from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+
+log = logging.getLogger(__name__)
+
+#: Environment variable with the administrator's first password, where none shall be made by chance.
+INITIAL_PASSWORD = "ODIMRA_INITIAL_PASSWORD"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rooms of one process, put together."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    tasks: Tasks
+    task_service: TaskServiceSettings
+    access: Access
+    machines: MachineStates
+    operations: MachineOperations
+    engine: Engine
+
+
+@contextlib.asynccontextmanager
+async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
+    """Put the rooms of a process together on the store at ``store_url``."""
+    clock = SystemClock()
+    store = await Store.open(store_options(settings, store_url))
+    access = Access(store, access_options(settings), clock)
+    try:
+        tasks_ = Tasks(store, task_options(settings), clock)
+        service = TaskServiceSettings(
+            store,
+            ServiceSettings(
+                auto_delete_minutes=settings.tasks.auto_delete_minutes,
+                monitor_expiry_seconds=settings.tasks.monitor_expiry_seconds,
+            ),
+        )
+        emulation = settings.emulation
+        fleet = fleets.load(locate("fleets", emulation.fleet), emulation.seed)
+        states = MachineStates(store, fleet)
+        played = scripts.load(locate("scenarios", emulation.scenarios), emulation.seed)
+        registry = Registry()
+        for kind in (SystemReset, ManagerReset, FirmwareUpdate):
+            registry.add(kind(played, states, emulation.time_factor))
+        engine = Engine(tasks_, registry, engine_options(settings, store_url), clock, service)
+        async with engine:
+            yield House(
+                settings,
+                clock,
+                store,
+                tasks_,
+                service,
+                access,
+                states,
+                MachineOperations(states, played),
+                engine,
+            )
+    finally:
+        access.close()
+        await store.close()
+
+
+def store_options(settings: Settings, store_url: str) -> StoreOptions:
+    """Return the section ``store`` as that room takes it."""
+    given = settings.store
+    return StoreOptions(
+        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
+    )
+
+
+def access_options(settings: Settings) -> AccessOptions:
+    """Return the section ``access`` as that room takes it."""
+    given = settings.access
+    return AccessOptions(
+        administrator=given.administrator,
+        policy=Policy(
+            given.min_password_length,
+            given.max_password_length,
+            given.lockout_threshold,
+            given.lockout_duration_seconds,
+            given.lockout_reset_after_seconds,
+        ),
+        sessions=SessionPolicy(given.session_timeout_seconds),
+        limits=SessionLimits(given.sessions_per_user, given.max_sessions),
+        max_accounts=given.max_accounts,
+        basic_cache=given.basic_cache_seconds,
+        hashing=HashingOptions(
+            given.argon2.time_cost,
+            given.argon2.memory_kib,
+            given.argon2.parallelism,
+            given.argon2.threads,
+        ),
+    )
+
+
+def task_options(settings: Settings) -> TaskOptions:
+    """Return the section ``tasks`` as that room takes it."""
+    return TaskOptions(
+        max_tasks=settings.tasks.max,
+        policy=settings.tasks.overwrite_policy,
+        max_messages=settings.tasks.max_messages,
+        resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
+    )
+
+
+def engine_options(settings: Settings, store_url: str) -> EngineOptions:
+    """Return the section ``engine`` as that room takes it."""
+    given = settings.engine
+    return EngineOptions(
+        ExecutorOptions(
+            store_url,
+            f"{settings.store.namespace}-engine",
+            given.concurrency,
+            given.poll_milliseconds / 1000,
+            given.redelivery_seconds,
+        ),
+        Limits(given.limits.kinds, given.limits.per_target),
+        given.drain_seconds,
+    )
+
+
+def redfish_resources(house: House, messages: Messages) -> list[Resource]:
+    """Return every resource of the Redfish face."""
+    settings = house.settings
+    representation = TaskRepresentation(messages)
+    accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
+    found = [
+        *registries.resources(messages),
+        *task_service.resources(house.tasks, house.task_service, house.clock),
+        *tasks.resources(house.tasks, representation, accepted, house.clock),
+        *task_monitor.resources(
+            house.tasks, representation, accepted, house.task_service, house.clock
+        ),
+        *account_service.resources(house.access),
+        *accounts.resources(house.access, house.clock),
+        *roles.resources(house.access),
+        *sessions.resources(house.access, messages),
+        *systems.resources(house.operations, house.tasks, accepted),
+        *system_parts.resources(house.machines.fleet),
+        *chassis.resources(house.machines),
+        *managers.resources(house.operations, house.tasks, accepted),
+        *update_service.resources(house.operations, house.tasks, accepted),
+    ]
+    described = [resource.type for resource in found if resource.type is not None]
+    found += json_schemas.resources(
+        [service_root.TYPE, json_schemas.TYPE, json_schemas.COLLECTION, *described]
+    )
+    options = query_options(settings)
+    return [
+        *service_root.resources(
+            str(uuid.uuid5(uuid.NAMESPACE_URL, settings.state_folder)),
+            odimra.__version__,
+            options,
+            found,
+        ),
+        *found,
+    ]
+
+
+def frame_options(settings: Settings) -> FrameOptions:
+    """Return the bounds of requests and answers as the frame takes them."""
+    http = settings.http
+    return FrameOptions(
+        BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds),
+        query_options(settings),
+        http.public_url,
+    )
+
+
+def query_options(settings: Settings) -> QueryOptions:
+    """Return the section ``redfish`` as the frame takes it."""
+    given = settings.redfish
+    return QueryOptions(given.page_size, given.max_expand_members, given.max_filter_scan)
+
+
+#: What the frame makes of the failures of the rooms, all faces' tables together.
+TRANSLATIONS: Translations = {
+    **tasks.TRANSLATIONS,
+    **accounts.TRANSLATIONS,
+    **roles.TRANSLATIONS,
+    **sessions.TRANSLATIONS,
+    **machines.TRANSLATIONS,
+}
+
+
+def application(house: House) -> tuple[web.Application, Frame]:
+    """Return the application with its faces mounted."""
+    settings = house.settings
+    messages = Messages.load()
+    frame = Frame(
+        redfish_resources(house, messages),
+        house.access,
+        messages,
+        frame_options(settings),
+        privileges=PrivilegeMap.load(),
+        translations=TRANSLATIONS,
+    )
+    app = web.Application(client_max_size=settings.http.max_body_bytes)
+    aiohttp_session.setup(app, TokenStorage(house.access.sessions))
+    frame.mount(app)
+    return app, frame
+
+
+async def serve_api(settings: Settings, store_url: str) -> None:
+    """Serve the API until cancelled; several processes share the port."""
+    async with build(settings, store_url) as house:
+        await first_start(house)
+        app, frame = application(house)
+        runner = RedfishRunner(
+            app,
+            frame.error_response,
+            header_timeout=settings.http.request_timeout_seconds,
+            access_log=None,
+            handler_cancellation=False,
+            shutdown_timeout=5,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(
+                runner,
+                settings.http.address,
+                settings.http.port,
+                ssl_context=server_context(settings, datetime.now(UTC)),
+                reuse_port=True,
+                backlog=1024,
+            )
+            await site.start()
+            log.info("serving on %s port %d", settings.http.address, settings.http.port)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+
+async def first_start(house: House) -> None:
+    """Make the administrator's account at the first start; wait for the store if it is away."""
+    while True:
+        try:
+            made = await house.access.first_start(
+                Path(house.settings.state_folder), os.environ.get(INITIAL_PASSWORD)
+            )
+        except StoreUnavailable as error:
+            log.warning("the first start waits for the store: %s", error)
+            await asyncio.sleep(error.retry_after)
+            continue
+        if made is not None:
+            log.info("the administrator's first password is in %s", made)
+        return
+
+
+@contextlib.asynccontextmanager
+async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Book]:
+    """Open the accounts for the command line."""
+    clock = SystemClock()
+    store = await Store.open(store_options(settings, store_url))
+    access = Access(store, access_options(settings), clock)
+    try:
+        yield Book(access, clock)
+    finally:
+        access.close()
+        await store.close()
+
+
+async def serve_worker(settings: Settings, store_url: str) -> None:
+    """Run tasks until SIGTERM, then for as long as the drain allows."""
+    stop = asyncio.Event()
+    # Not cancellation: what runs may end, or is handed back in good order.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with build(settings, store_url) as house:
+        await house.engine.work(stop)

@@ -1,0 +1,86 @@
+"""``odimra user``: the accounts, from the command line of the machine itself.
+
+Called by the command line. Works beside a running service, through its store, and without one, for
+which it starts the embedded store for the moment. What an account may be is decided by ``access``;
+the composition root offers it here as an :class:`AccountBook`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from odimra.store import StoreUnavailable
+from odimra.store.embedded import EmbeddedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from odimra.config import Settings
+
+    OpenBook = Callable[[Settings, str], AbstractAsyncContextManager["AccountBook"]]
+
+T = TypeVar("T")
+
+
+class AccountRefused(Exception):
+    """The change of an account is not possible; the text says why, without the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """What is listed of an account."""
+
+    name: str
+    role: str
+    enabled: bool
+    locked: bool
+
+
+class AccountBook(Protocol):
+    """What the command line needs of ``access``. Each may raise :class:`AccountRefused`."""
+
+    async def list(self) -> list[AccountLine]:
+        """Return every account, by name."""
+
+    async def add(self, name: str, password: str, role: str) -> None:
+        """Create an account with the id of a role."""
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Set another password, which also unlocks the account."""
+
+    async def delete(self, name: str) -> None:
+        """Remove an account and end its sessions."""
+
+
+def book_of_the_service(
+    settings: Settings, store_url: str
+) -> AbstractAsyncContextManager[AccountBook]:
+    """Return the accounts as the composition root opens them (by name: it knows everyone)."""
+    opener = cast("OpenBook", importlib.import_module("odimra.app").open_accounts)
+    return opener(settings, store_url)
+
+
+async def with_book(
+    settings: Settings, act: Callable[[AccountBook], Awaitable[T]], open_book: OpenBook
+) -> T:
+    """Return what ``act`` returns, called with the accounts.
+
+    Raises :class:`AccountRefused`, also when the store does not answer, and ``EmbeddedStoreError``.
+    """
+    store = None
+    url = settings.store.url
+    if url == "embedded:":
+        store = EmbeddedStore(Path(settings.state_folder), settings.store.fsync)
+        url = await store.start()
+    try:
+        async with open_book(settings, url) as book:
+            return await act(book)
+    except StoreUnavailable as error:
+        raise AccountRefused(f"the store does not answer: {error}") from error
+    finally:
+        if store is not None:
+            await store.stop()

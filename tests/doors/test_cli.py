@@ -1,0 +1,115 @@
+"""The command line: exit codes, one clear line for what is wrong, and its documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from odimra.cli import main
+from odimra.config import load
+from odimra.supervisor import serve_roles, worker_roles
+from tests.doors.processes import odimra
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "config"])
+def test_a_bad_setting_is_one_clear_line_and_exit_2(tmp_path, command):
+    (tmp_path / "odimra.yaml").write_text("http:\n  port: 70000\n")
+    done = odimra(command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "odimra.yaml: http.port: 70000 is greater than the maximum of 65535\n"
+    assert done.stdout == ""
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_bad_flag_names_its_setting(tmp_path):
+    done = odimra("serve", "--port", "70000", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("command line: http.port: 70000 is greater")
+
+
+def test_config_prints_what_is_in_force_without_secrets(tmp_path):
+    (tmp_path / "mine.yaml").write_text("store: {url: 'redis://u:sesame@h/0'}\n")
+    done = odimra(
+        "config",
+        "--config",
+        "mine.yaml",
+        "--state",
+        "here",
+        cwd=tmp_path,
+        ODIMRA_LOG__LEVEL="error",
+    )
+    assert done.returncode == 0
+    shown = yaml.safe_load(done.stdout)
+    assert shown["store"]["url"] == "redis://u:***@h/0"
+    assert shown["state_folder"] == str(tmp_path / "here")
+    assert shown["log"]["level"] == "error"
+    assert "sesame" not in done.stdout
+
+
+def test_a_state_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "state").write_text("")
+    done = odimra("worker", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("odimra: ")
+    assert "cannot be used as a folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_certificate_that_cannot_be_used_is_one_line(tmp_path):
+    (tmp_path / "odimra.yaml").write_text("http: {tls: {certificate: c.pem, key: k.pem}}\n")
+    done = odimra("serve", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "odimra: c.pem: is not a file\n"
+
+
+def test_a_file_beside_the_start_is_not_run(tmp_path):
+    (tmp_path / "yaml.py").write_text("raise SystemExit(99)\n")
+    assert odimra("config", cwd=tmp_path).returncode == 0
+
+
+def test_serve_and_worker_start_what_the_settings_say(tmp_path):
+    settings = load(None, {}, {"http.processes": 3, "engine.worker_processes": 2})
+    assert [(role.name, role.count) for role in serve_roles(settings)] == [
+        ("api", 3),
+        ("worker", 2),
+    ]
+    assert [role.count for role in serve_roles(settings, worker=False)] == [3, 0]
+    none = load(None, {}, {"engine.worker_processes": 0})
+    assert [(role.name, role.count) for role in worker_roles(none)] == [("worker", 1)]
+
+
+def commands(group: click.Group, prefix: str = "odimra") -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if isinstance(command, click.Group):
+            found.update(commands(command, f"{prefix} {name}"))
+        else:
+            found[f"{prefix} {name}"] = command
+    return found
+
+
+def test_every_command_and_flag_is_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## `(odimra[^`]*)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    known = commands(main)
+    assert sorted(sections) == sorted(known)
+    for name, command in known.items():
+        told = set(re.findall(r"^\| `(--?[a-z-]+|[A-Z]+)", sections[name], re.M))
+        assert told == {
+            option.opts[-1] if isinstance(option, click.Option) else str(option.name).upper()
+            for option in command.params
+        }, name
+
+
+def test_every_command_says_what_it_does():
+    for name, command in commands(main).items():
+        assert command.help, name
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, f"{name} {option.opts}"
