@@ -174,7 +174,10 @@ def task_options(settings: Settings) -> TaskOptions:
         max_tasks=settings.tasks.max,
         policy=settings.tasks.overwrite_policy,
         max_messages=settings.tasks.max_messages,
+        max_events=settings.tasks.max_events,
+        max_result_bytes=settings.tasks.max_result_bytes,
         resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
+        max_interruptions=settings.engine.max_interruptions,
     )
 
 
