@@ -81,7 +81,7 @@ class DeliveryContext:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """How far the delivery is: ``failures`` in a row so far, ``retry_at`` in ms, what comes next."""
+    """How far the delivery is: ``failures`` in a row, ``retry_at`` in ms, and what comes next."""
 
     cursor: str
     failures: int
@@ -98,7 +98,8 @@ def retry_interval(policy: str, settings: EventSettings, failures: int) -> int:
     if policy != model.BACKOFF:
         return settings.interval
     longest = max(LONGEST_BACKOFF, settings.interval)
-    return min(settings.interval * 2 ** min(failures - 1, 30), longest)
+    doubled: int = settings.interval << min(failures - 1, 30)
+    return min(doubled, longest)
 
 
 class Delivery:
@@ -113,13 +114,19 @@ class Delivery:
             context.subscriptions.lease(subscription_id),
         ]
         self._ms = round(context.lease * 1000)
-        self._stopping = False
-        self.wake = Wake(context.clock)
+        self._wake = Wake(context.clock)
+        self._stopping = self._grown = self._idle = False
 
     def stop(self) -> None:
         """Let what is being posted end, then give the lease back."""
         self._stopping = True
-        self.wake.call()
+        self._wake.call()
+
+    def grown(self) -> None:
+        """Hear that the stream has grown; who waits for a retry is left to wait."""
+        self._grown = True
+        if self._idle:
+            self._wake.call()
 
     async def run(self) -> None:
         """Deliver until stopped, suspended or deleted, or until the lease is lost."""
@@ -129,7 +136,7 @@ class Delivery:
                     if not await self._step():
                         return
                 except StoreUnavailable as error:
-                    await self.wake.wait(error.retry_after)
+                    await self._wake.wait(error.retry_after)
         except (LeaseLost, SubscriptionMissing):
             return
         finally:
@@ -141,6 +148,7 @@ class Delivery:
         subscription = await self._c.subscriptions.get(self._id)
         if subscription is None or subscription.state != model.ENABLED:
             return False
+        self._grown = False
         fetched = await self._fetch()
         settings = await self._c.settings.read()
         if fetched.failures > settings.attempts and await self._give_up(subscription):
@@ -148,15 +156,24 @@ class Delivery:
         wait = (fetched.retry_at - self._c.clock.now_ms()) / 1000
         if wait > 0:
             # Renewed on the way; a change of the subscription is seen then too.
-            await self.wake.wait(min(wait, self._c.lease / 3))
+            await self._wake.wait(min(wait, self._c.lease / 3))
         elif not fetched.entries:
-            await self.wake.wait(self._c.lease / 3)
+            await self._until_grown()
         elif not settings.enabled:
             # EventService: while it is disabled events are not published, nor are they later.
             await self._commit(fetched.entries[-1][0].decode())
         else:
             await self._deliver(subscription, settings, fetched)
         return True
+
+    async def _until_grown(self) -> None:
+        if self._grown:
+            return  # since it was read
+        self._idle = True
+        try:
+            await self._wake.wait(self._c.lease / 3)
+        finally:
+            self._idle = False
 
     async def _fetch(self) -> Fetched:
         reply = await self._c.store.script(
@@ -182,11 +199,11 @@ class Delivery:
             fits = wanted(subscription.filters, rendered)
             events.append((event.id, rendered if fits else None))
         for number, payload in enumerate(pack(events, subscription.context)):
-            if number:
-                # Between two posts the lease is renewed and the subscription looked at again.
-                if self._stopping or await self._c.subscriptions.get(self._id) != subscription:
-                    return
-                await self._fetch_nothing()
+            # The commit has just renewed the lease; the subscription may be another by now.
+            if number and (
+                self._stopping or await self._c.subscriptions.get(self._id) != subscription
+            ):
+                return
             if payload.body is not None:
                 wrong = await self._c.sender.post(subscription, payload.body)
                 if wrong is not None:
@@ -194,11 +211,6 @@ class Delivery:
                     return
             fetched = Fetched(payload.through, 0, 0, False, ())
             await self._commit(payload.through)
-
-    async def _fetch_nothing(self) -> None:
-        reply = await self._c.store.call("GET", self._keys[1])
-        if reply is None or reply.decode() != self._token:
-            raise LeaseLost(self._id)
 
     async def _commit(self, cursor: str) -> None:
         if not await self._c.store.script(

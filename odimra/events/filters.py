@@ -25,9 +25,7 @@ def wanted(filters: Filters, event: Rendered) -> bool:
     message_id = str(event.record["MessageId"])
     key, prefix = key_of(message_id), prefix_of(message_id)
     includes = filters.registry_prefixes or filters.message_ids
-    if includes and not (
-        prefix in filters.registry_prefixes or _named(key, filters.message_ids)
-    ):
+    if includes and not (prefix in filters.registry_prefixes or _named(key, filters.message_ids)):
         return False
     if prefix in filters.exclude_registry_prefixes or _named(key, filters.exclude_message_ids):
         return False

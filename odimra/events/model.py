@@ -95,12 +95,9 @@ class Filters:
     @classmethod
     def load(cls, stored: str) -> Filters:
         """Read the stored form."""
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in orjson.loads(stored).items()
-            }
-        )
+        values: dict[str, Any] = orjson.loads(stored)
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True, slots=True)

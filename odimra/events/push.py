@@ -165,7 +165,7 @@ class Push:
                     if newest and newest[0][0] != last:
                         last = newest[0][0]
                         for delivery, _ in self._held.values():
-                            delivery.wake.call()
+                            delivery.grown()
             await self._clock.sleep(self.options.poll)
 
     def _rendered_once(self, event: Event) -> Rendered:

@@ -1,4 +1,4 @@
-"""All subscriptions: each change is one atomic step, which also appends the event that tells of it."""
+"""All subscriptions: each change is one atomic step, which also appends its event to the stream."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Subscriptions:
     async def resume(
         self, subscription_id: str, *, buffered_seconds: float | None = None
     ) -> Subscription:
-        """Let its delivery go on where it stopped; nothing else happens to one that is not suspended.
+        """Let its delivery go on where it stopped.
 
         ``buffered_seconds`` is the greatest age of an undelivered event that is still delivered; 0
         leaves them all out, None none. Raises :class:`SubscriptionMissing`.
