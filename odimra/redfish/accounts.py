@@ -1,4 +1,4 @@
-"""Accounts (ManagerAccount v1_14_1). One's own is seen and its password changed with ConfigureSelf."""
+"""Accounts (ManagerAccount v1_14_1). With ConfigureSelf one sees one's own and its password changes."""
 
 from __future__ import annotations
 
