@@ -35,7 +35,8 @@ class TaskOptions:
 
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
     task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result;
-    ``resubmit_ms`` until a hand-over that nobody took is repeated; ``max_interruptions`` workers may die of one task.
+    ``resubmit_ms`` until a hand-over that nobody took is repeated;
+    ``max_interruptions`` workers may die of one task.
     """
 
     max_tasks: int = 10_000
