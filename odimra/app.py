@@ -30,6 +30,7 @@ from odimra.access import (
     SessionPolicy,
 )
 from odimra.access.session_storage import TokenStorage
+from odimra.account_book import Book
 from odimra.certificates import server_context
 from odimra.clock import Clock, SystemClock
 from odimra.config import Settings
@@ -59,7 +60,8 @@ from odimra.redfish import (
     update_service,
 )
 from odimra.redfish.accepted import Accepted
-from odimra.redfish.frame import Frame, FrameOptions, Translate
+from odimra.redfish.errors import Translations
+from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import QueryOptions
@@ -95,15 +97,7 @@ class House:
 async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     """Put the rooms of a process together on the store at ``store_url``."""
     clock = SystemClock()
-    store = await Store.open(
-        StoreOptions(
-            store_url,
-            settings.store.namespace,
-            settings.store.connections,
-            settings.store.timeout_seconds,
-            settings.store.cache_entries,
-        )
-    )
+    store = await Store.open(store_options(settings, store_url))
     access = Access(store, access_options(settings), clock)
     try:
         tasks_ = Tasks(store, task_options(settings), clock)
@@ -137,6 +131,14 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     finally:
         access.close()
         await store.close()
+
+
+def store_options(settings: Settings, store_url: str) -> StoreOptions:
+    """Return the section ``store`` as that room takes it."""
+    given = settings.store
+    return StoreOptions(
+        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
+    )
 
 
 def access_options(settings: Settings) -> AccessOptions:
@@ -194,9 +196,7 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
     """Return every resource of the Redfish face."""
     settings = house.settings
     representation = TaskRepresentation(messages)
-    accepted = Accepted(
-        representation, house.clock, retry_after=settings.tasks.retry_after_seconds
-    )
+    accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
     found = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
@@ -237,7 +237,7 @@ def query_options(settings: Settings) -> QueryOptions:
 
 
 #: What the frame makes of the failures of the rooms, all faces' tables together.
-TRANSLATIONS: dict[type[Exception], Translate] = {
+TRANSLATIONS: Translations = {
     **tasks.TRANSLATIONS,
     **accounts.TRANSLATIONS,
     **roles.TRANSLATIONS,
@@ -308,6 +308,19 @@ async def first_start(house: House) -> None:
         if made is not None:
             log.info("the administrator's first password is in %s", made)
         return
+
+
+@contextlib.asynccontextmanager
+async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Book]:
+    """Open the accounts for the command line."""
+    clock = SystemClock()
+    store = await Store.open(store_options(settings, store_url))
+    access = Access(store, access_options(settings), clock)
+    try:
+        yield Book(access, clock)
+    finally:
+        access.close()
+        await store.close()
 
 
 async def serve_worker(settings: Settings, store_url: str) -> None:

@@ -17,13 +17,14 @@ from odimra.access import (
 )
 from odimra.clock import Clock
 from odimra.redfish import errors
+from odimra.redfish.errors import Translations
 from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
 
 URI = "/redfish/v1/AccountService/Accounts"
 ROLES = "/redfish/v1/AccountService/Roles"
 TYPE = "ManagerAccount.v1_14_1.ManagerAccount"
 
-TRANSLATIONS = {
+TRANSLATIONS: Translations = {
     PasswordRejected: lambda error: errors.property_value_error("Password"),
     AccountExists: lambda error: errors.resource_already_exists(
         "ManagerAccount", "UserName", str(error)

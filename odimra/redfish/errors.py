@@ -5,7 +5,7 @@ A handler raises what a helper returns; the frame renders it in one place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,10 @@ class RedfishError(Exception):
 
     def __str__(self) -> str:
         return f"{self.status} {', '.join(said.key for said in self.said)}"
+
+
+#: What becomes of the failures of the rooms below, by class.
+Translations = dict[type[Exception], Callable[[Any], RedfishError]]
 
 
 def shown(value: Any, name: str = "") -> str:
@@ -85,6 +89,11 @@ def no_operation() -> RedfishError:
 def payload_too_large() -> RedfishError:
     """The body is longer than is taken."""
     return _error(413, "PayloadTooLarge")
+
+
+def malformed_request(status: int) -> RedfishError:
+    """What arrived is not HTTP, or breaks its limits."""
+    return _error(status, "UnrecognizedRequestBody")
 
 
 def unsupported_media() -> RedfishError:

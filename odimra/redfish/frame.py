@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
-from odimra.redfish.errors import RedfishError
+from odimra.redfish.errors import RedfishError, Translations
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import Alternatives, PrivilegeMap, allowed
 from odimra.redfish.query import Query, QueryOptions
@@ -27,17 +27,16 @@ from odimra.store import StoreUnavailable, VersionMismatch
 
 log = logging.getLogger(__name__)
 
-Translate = Callable[[Any], RedfishError]
-
 #: Methods of HTTP; of others no resource knows anything (501, not 405).
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
 
 #: What becomes of the failures of the rooms below.
-TRANSLATIONS: dict[type[Exception], Translate] = {
+TRANSLATIONS: Translations = {
     StoreUnavailable: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     VersionMismatch: lambda error: errors.precondition_failed(),
+    AuthenticationFailed: lambda error: errors.not_authenticated(),
 }
 
 
@@ -78,7 +77,7 @@ class Frame:
         options: FrameOptions,
         *,
         privileges: PrivilegeMap,
-        translations: Mapping[type[Exception], Translate] | None = None,
+        translations: Translations | None = None,
     ) -> None:
         self._access = access
         self._messages = messages

@@ -12,6 +12,7 @@ from typing import Any
 from odimra.emulation.fleet import Fleet, Machine
 from odimra.emulation.operations import RequestRefused
 from odimra.redfish import errors
+from odimra.redfish.errors import Translations
 from odimra.redfish.resource import Call, Handler, Reply, Resource
 from odimra.store import Document
 
@@ -26,7 +27,7 @@ def _refused(error: RequestRefused) -> errors.RedfishError:
 
 
 #: What the exceptions of the emulation become, for the frame's table.
-TRANSLATIONS = {RequestRefused: _refused}
+TRANSLATIONS: Translations = {RequestRefused: _refused}
 
 #: An ETag is the edition of the configuration, and below it the version in so many bits.
 _VERSION_BITS = 40

@@ -5,13 +5,14 @@ from __future__ import annotations
 from odimra.access import PRIVILEGES, Access, Role, RoleExists, RoleInUse, RolePredefined
 from odimra.access import RoleMissing as RoleMissingError
 from odimra.redfish import errors
+from odimra.redfish.errors import Translations
 from odimra.redfish.resource import Body, Call, Collection, Listed, Reply, Resource
 from odimra.store import LimitReached
 
 URI = "/redfish/v1/AccountService/Roles"
 TYPE = "Role.v1_3_3.Role"
 
-TRANSLATIONS = {
+TRANSLATIONS: Translations = {
     RoleExists: lambda error: errors.resource_already_exists("Role", "RoleId", str(error)),
     RoleInUse: lambda error: errors.resource_in_use(),
     LimitReached: lambda error: errors.create_limit_reached(),

@@ -14,6 +14,7 @@ from odimra.access import (
 )
 from odimra.clock import iso_seconds
 from odimra.redfish import errors
+from odimra.redfish.errors import Translations
 from odimra.redfish.messages import Messages
 from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
 
@@ -22,7 +23,7 @@ URI = f"{SERVICE}/Sessions"
 SERVICE_TYPE = "SessionService.v1_2_0.SessionService"
 TYPE = "Session.v1_8_0.Session"
 
-TRANSLATIONS = {SessionLimitReached: lambda error: errors.session_limit_exceeded()}
+TRANSLATIONS: Translations = {SessionLimitReached: lambda error: errors.session_limit_exceeded()}
 
 
 def resources(access: Access, messages: Messages) -> list[Resource]:

@@ -74,17 +74,14 @@ class MonitorFace:
         return Reply(result.status, result.body, dict(result.headers))
 
     async def cancel(self, call: Call) -> Reply:
-        """``DELETE``: the operation is cancelled, its Task stays; 204, or 202 until it has ended.
+        """``DELETE``: the operation is cancelled, its Task stays; 204.
 
+        Not 202, also while the work has yet to notice: DSP0266 would have the Task go after that.
         Of an operation that has ended only the monitor could go: that is refused with 405.
         """
         task = await self._monitored(call)
         if not ends(call.principal, task):
             raise errors.insufficient_privilege()
-        outcome = await self._tasks.cancel(task.id)
-        if outcome == "final":
+        if await self._tasks.cancel(task.id) == "final":
             raise errors.method_not_allowed("GET, HEAD")
-        now = await self._tasks.get(task.id)
-        if outcome == "ended" or now is None or now.final:
-            return Reply(204)
-        return self._accepted.running(now)
+        return Reply(204)

@@ -13,6 +13,7 @@ from odimra.clock import Clock
 from odimra.redfish import body as bodies
 from odimra.redfish import errors
 from odimra.redfish.accepted import TASK_SERVICE, Accepted
+from odimra.redfish.errors import Translations
 from odimra.redfish.query import Query
 from odimra.redfish.resource import Call, Collection, Reply, Resource
 from odimra.redfish.task_json import TASK_TYPE, TASKS, TaskRepresentation
@@ -26,7 +27,7 @@ from odimra.tasks import (
 )
 
 #: What the frame makes of the failures of tasks, whichever resource they come through.
-TRANSLATIONS = {
+TRANSLATIONS: Translations = {
     TasksFull: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     TaskServiceDisabled: lambda error: errors.service_disabled(TASK_SERVICE),
     TaskMissing: lambda error: errors.resource_not_found("Task", error.task_id),

@@ -1,0 +1,70 @@
+"""The accounts as ``odimra user`` sees them: the bridge from the command line to ``access``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from odimra.access import (
+    Access,
+    AccountExists,
+    AccountLimitReached,
+    AccountMissing,
+    LastAdministrator,
+    PasswordRejected,
+    RoleMissing,
+)
+from odimra.clock import Clock
+from odimra.users import AccountLine, AccountRefused
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Say why a change is not possible, in words for people."""
+    try:
+        yield
+    except AccountExists as error:
+        raise AccountRefused(f"there is an account '{error}' already") from None
+    except AccountMissing as error:
+        raise AccountRefused(f"there is no account '{error}'") from None
+    except AccountLimitReached:
+        raise AccountRefused("there are as many accounts as may be") from None
+    except RoleMissing as error:
+        raise AccountRefused(f"there is no role '{error}'") from None
+    except LastAdministrator:
+        raise AccountRefused("it is the last enabled administrator") from None
+    except (PasswordRejected, ValueError) as error:
+        raise AccountRefused(str(error)) from None
+
+
+class Book:
+    """Lists and changes accounts."""
+
+    def __init__(self, access: Access, clock: Clock) -> None:
+        self._access = access
+        self._clock = clock
+
+    async def list(self) -> list[AccountLine]:
+        """Return every account, by name."""
+        lines = []
+        for name in await self._access.accounts.names():
+            account = await self._access.accounts.get(name)
+            if account is not None:
+                locked = account.locked(self._clock.now_ms())
+                lines.append(AccountLine(name, account.role, account.enabled, locked))
+        return lines
+
+    async def add(self, name: str, password: str, role: str) -> None:
+        """Create an account with the id of a role."""
+        with _refusals():
+            await self._access.accounts.create(name, password, role)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Set another password, which also unlocks the account."""
+        with _refusals():
+            await self._access.accounts.update(name, password=password, unlock=True)
+
+    async def delete(self, name: str) -> None:
+        """Remove an account and end its sessions."""
+        with _refusals():
+            await self._access.accounts.delete(name)

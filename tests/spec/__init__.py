@@ -1,0 +1,1 @@
+"""Clauses of the Redfish specification, one named test each, against a started service."""
