@@ -97,7 +97,7 @@ class Sessions:
     async def open(
         self, account: Account, *, client: str = "", context: str | None = None
     ) -> tuple[Session, str]:
-        """Open a session for whom ``account`` proved to be; return it and its token, told this once.
+        """Open a session for whom ``account`` proved to be; return it and its token, told once.
 
         Raises :class:`SessionLimitReached`, and :class:`AuthenticationFailed` when the account has
         another password, is disabled, locked or gone by now.
@@ -184,9 +184,7 @@ class Sessions:
     async def page(self, skip: int, top: int, account: str | None = None) -> list[str]:
         """Return ids of open sessions, those that were not used for longest first."""
         index, oldest = await self._listed(account)
-        reply = await self._store.call(
-            "ZRANGEBYSCORE", index, oldest, "+inf", "LIMIT", skip, top
-        )
+        reply = await self._store.call("ZRANGEBYSCORE", index, oldest, "+inf", "LIMIT", skip, top)
         return [member.decode() for member in reply]
 
     async def close(self, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Accounts (ManagerAccount v1_14_1). One's own is seen and its password changed with ConfigureSelf."""
+"""Accounts (ManagerAccount v1_14_1). ConfigureSelf sees one's own and changes its password."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from odimra.access import (
     AccountExists,
     AccountLimitReached,
     AccountMissing,
+    HashingBusy,
     LastAdministrator,
     PasswordRejected,
     Principal,
@@ -25,6 +26,7 @@ ROLES = "/redfish/v1/AccountService/Roles"
 TYPE = "ManagerAccount.v1_14_1.ManagerAccount"
 
 TRANSLATIONS: Translations = {
+    HashingBusy: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     PasswordRejected: lambda error: errors.property_value_error("Password"),
     AccountExists: lambda error: errors.resource_already_exists(
         "ManagerAccount", "UserName", str(error)
@@ -156,10 +158,6 @@ class AccountFace:
             name != principal.account or set(body) != {"Password"}
         ):
             raise errors.insufficient_privilege()
-        if body.get("Locked") is True:
-            raise errors.property_value_not_in_list(True, "Locked")
-        if body.get("UserName", name) != name:
-            raise errors.property_not_writable("UserName")
         if principal.password_change_required and "Password" not in body:
             raise errors.password_change_required(principal.account_uri)
         account = await self._access.accounts.update(
@@ -176,5 +174,8 @@ class AccountFace:
 
     async def delete(self, call: Call) -> Reply:
         """``DELETE`` of an account, with its sessions."""
-        await self._access.accounts.delete(call.params["account"], expect=call.expected())
+        try:
+            await self._access.accounts.delete(call.params["account"], expect=call.expected())
+        except LastAdministrator:
+            raise errors.resource_cannot_be_deleted() from None
         return Reply(204)
