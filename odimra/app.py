@@ -61,6 +61,7 @@ from odimra.redfish import (
 )
 from odimra.redfish.accepted import Accepted
 from odimra.redfish.errors import Translations
+from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -230,6 +231,16 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
     ]
 
 
+def frame_options(settings: Settings) -> FrameOptions:
+    """Return the bounds of requests and answers as the frame takes them."""
+    http = settings.http
+    return FrameOptions(
+        BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds),
+        query_options(settings),
+        http.public_url,
+    )
+
+
 def query_options(settings: Settings) -> QueryOptions:
     """Return the section ``redfish`` as the frame takes it."""
     given = settings.redfish
@@ -254,7 +265,7 @@ def application(house: House) -> tuple[web.Application, Frame]:
         redfish_resources(house, messages),
         house.access,
         messages,
-        FrameOptions(settings.http.max_json_depth, query_options(settings)),
+        frame_options(settings),
         privileges=PrivilegeMap.load(),
         translations=TRANSLATIONS,
     )

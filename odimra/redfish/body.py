@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
@@ -24,18 +26,33 @@ from odimra.resources import data_path
 LONG = 64 * 1024
 #: Errors reported of one body.
 MOST = 20
-#: An annotation of the protocol, which a PATCH may carry and which changes nothing.
-ANNOTATION = re.compile(r"^[^@]*@(odata|Redfish|Message)\.")
-JSON_TYPE = re.compile(r"^application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+#: Control information of OData: a body may carry it, and it changes nothing (DSP0266 on PATCH).
+ANNOTATION = "@odata."
+JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+#: A number that no computer counts with any more: JSON sets no bound, a schema rarely thinks of it.
+LONGEST_NUMBER = 300
+
+_TOO_MANY = errors.Said("Base.MaximumErrorsExceeded")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """Bounds of a body: bytes, levels of nesting, seconds until it has arrived."""
+
+    max_bytes: int = 1024 * 1024
+    max_depth: int = 32
+    timeout: float = 30
 
 
 class BodySchema:
     """One schema file of ``schemas/``.
 
-    A property that the schema forbids with ``"not": {}`` is one that can be read but not written.
+    A property that can be read but not written has ``"readOnly": true`` or is forbidden with
+    ``"not": {}``.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
+        self._read_only = _read_only(document)
         self._validator = jsonschema_rs.validator_for(dict(document), validate_formats=True)
 
     @classmethod
@@ -43,72 +60,99 @@ class BodySchema:
         """Read the schema file ``name``."""
         return cls(json.loads(data_path("schemas", name).read_text(encoding="utf-8")))
 
-    def check(self, body: Mapping[str, Any], action: str | None) -> None:
+    def check(self, body: Mapping[str, Any], action: str | None = None) -> None:
         """Raise one error that tells all that the schema refuses in ``body``."""
-        if self._validator.is_valid(body):
+        found = [errors.property_not_writable(name) for name in _written(body, self._read_only)]
+        if not found and self._validator.is_valid(body):
             return
-        found: list[RedfishError] = []
+        seen: set[str] = set()
         for error in self._validator.iter_errors(body):
-            found.extend(_translate(error, action))
-            if len(found) >= MOST:
-                found = [*found[: MOST - 1], RedfishError(400, (_TOO_MANY,))]
-                break
+            for name, one in _translate(error, action):
+                # One message for one value: what is not of the type is not in the list either.
+                if name not in seen:
+                    seen.add(name)
+                    found.append(one)
+            if len(found) > MOST:
+                raise errors.together([*found[: MOST - 1], RedfishError(400, (_TOO_MANY,))])
         raise errors.together(found)
 
 
-_TOO_MANY = errors.Said("Base.MaximumErrorsExceeded")
+def _read_only(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the read-only properties of a schema: True, or a mapping of those below."""
+    found: dict[str, Any] = {}
+    for name, entry in schema.get("properties", {}).items():
+        if not isinstance(entry, Mapping):
+            continue
+        if entry.get("readOnly") is True:
+            found[name] = True
+        elif below := _read_only(entry):
+            found[name] = below
+    return found
 
 
-def _name(path: list[str | int]) -> str:
-    return "/".join(str(part) for part in path)
+def _written(body: Any, read_only: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    if isinstance(body, Mapping):
+        for name, below in read_only.items():
+            if name not in body:
+                continue
+            if below is True:
+                yield f"{path}{name}"
+            else:
+                yield from _written(body[name], below, f"{path}{name}/")
 
 
-def _translate(error: Any, action: str | None) -> Iterator[RedfishError]:
-    """Yield the Base messages for one error of the schema, by the keyword that refused."""
-    path = list(error.instance_path)
+def _translate(error: Any, action: str | None) -> Iterator[tuple[str, RedfishError]]:
+    """Yield property and message for one error of the schema, by the keyword that refused."""
+    path = [str(part) for part in error.instance_path]
     keyword = error.kind.name
     if keyword in ("additionalProperties", "unevaluatedProperties"):
-        for name in error.kind.unexpected:
-            full = _name([*path, name])
-            yield (
-                errors.action_parameter_unknown(action, full)
-                if action
-                else errors.property_unknown(full)
-            )
+        for unexpected in error.kind.unexpected:
+            name = "/".join([*path, unexpected])
+            yield name, _unknown(name, action)
         return
     if keyword == "required":
-        full = _name([*path, error.kind.property])
+        name = "/".join([*path, error.kind.property])
         yield (
-            errors.action_parameter_missing(action, full)
+            name,
+            errors.action_parameter_missing(action, name)
             if action
-            else errors.property_missing(full)
+            else errors.property_missing(name),
         )
         return
-    full = _name(path)
-    if keyword == "not" and not action:
-        yield errors.property_not_writable(full)
-        return
-    kind = _KINDS.get(keyword, "error")
-    value = error.instance
-    if kind == "error":
+    name = "/".join(path)
+    if keyword in ("not", "falseSchema") and not action:
+        yield name, errors.property_not_writable(name)
+    elif not name:
+        # Of the body as a whole: too few properties, too many.
+        yield name, errors.unrecognized_body()
+    elif (kind := _KINDS.get(keyword)) is None:
         yield (
-            errors.action_parameter_value_error(full, action)
+            name,
+            errors.action_parameter_value_error(name, action)
             if action
-            else errors.property_value_error(full)
+            else errors.property_value_error(name),
         )
     elif action:
-        yield _ACTION[kind](value, full, action)
+        yield name, _ACTION[kind](error.instance, name, action)
     else:
-        yield _PROPERTY[kind](value, full)
+        yield name, _PROPERTY[kind](error.instance, name)
 
 
-#: What a schema's keyword says of a value.
+def _unknown(name: str, action: str | None) -> RedfishError:
+    return (
+        errors.action_parameter_unknown(action, name) if action else errors.property_unknown(name)
+    )
+
+
+#: What a schema's keyword says of a value; of others only that it is not valid.
 _KINDS = {
     "type": "type",
     "oneOf": "type",
+    "oneOfNotValid": "type",
     "anyOf": "type",
     "enum": "list",
     "const": "list",
+    "constant": "list",
     "minimum": "range",
     "maximum": "range",
     "exclusiveMinimum": "range",
@@ -118,13 +162,13 @@ _KINDS = {
     "minLength": "format",
     "maxLength": "format",
 }
-_PROPERTY = {
+_PROPERTY: Mapping[str, Callable[[Any, str], RedfishError]] = {
     "type": errors.property_value_type,
     "list": errors.property_value_not_in_list,
     "range": errors.property_value_out_of_range,
     "format": errors.property_value_format,
 }
-_ACTION = {
+_ACTION: Mapping[str, Callable[[Any, str, str], RedfishError]] = {
     "type": errors.action_parameter_value_type,
     "list": errors.action_parameter_value_not_in_list,
     "range": errors.action_parameter_value_out_of_range,
@@ -132,31 +176,56 @@ _ACTION = {
 }
 
 
+def refuse_all(body: Mapping[str, Any], action: str | None) -> None:
+    """Refuse every property of a body where none is expected."""
+    found = [_unknown(name, action) for name in list(body)[:MOST]]
+    if found:
+        raise errors.together(found)
+
+
+# From bytes to JSON
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise errors.property_value_error(name)
+            raise errors.property_duplicate(name)
         found[name] = value
     return found
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity are no JSON
+def _float(text: str) -> int | float:
+    value = float(text)
+    if len(text) > LONGEST_NUMBER or not math.isfinite(value):
+        raise ValueError(text)
+    # JSON Schema calls 5.0 an integer, and what is one by the schema should be one in Python.
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-def _parse(raw: bytes, max_depth: int) -> Any:
+def _int(text: str) -> int | float:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(text)
+    value = int(text)
+    # What is longer than 64 bits can be compared with a schema's bounds, but not be rendered.
+    return value if -(2**63) <= value < 2**63 else float(value)
+
+
+def parse(raw: bytes, max_depth: int) -> Any:
+    """Return the JSON value in ``raw``. Raises 400 when it is none, or nested too deeply."""
     # Depth first, on the text: a parser that is led deep enough runs out of stack.
     if _depth(raw) > max_depth:
         raise errors.malformed_json()
     try:
-        # The parser of the standard library is the one that shows names which are there twice.
-        return json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        # orjson is strict (UTF-8, no NaN, no half of a surrogate pair); the parser of the standard
+        # library is the one that shows names which are there twice.
+        orjson.loads(raw)
+        return json.loads(raw, object_pairs_hook=_unique, parse_float=_float, parse_int=_int)
     except (ValueError, RecursionError):
         raise errors.malformed_json() from None
 
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKET = re.compile(rb"[^\[\]{}]+")
 
 
@@ -168,39 +237,67 @@ def _depth(raw: bytes) -> int:
     return deepest
 
 
-async def read(request: web.Request, *, max_depth: int) -> dict[str, Any] | None:
+async def read(request: web.Request, limits: BodyLimits) -> dict[str, Any] | None:
     """Return the JSON object that a request carries, None when it has no body.
 
-    Raises 413 when it is too long, 415 when it is not declared as JSON, 400 when it is no JSON
-    object or is nested deeper than ``max_depth``.
+    Raises 413 when it is too long, 408 when it does not arrive in time, 415 when it is not declared
+    as JSON, 400 when it is no JSON object or is nested too deeply.
     """
-    try:
-        raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise errors.payload_too_large() from None
-    if not raw.strip():
+    if not request.body_exists:
         return None
     declared = request.headers.get("Content-Type")
     if declared is not None and not JSON_TYPE.match(declared):
         raise errors.unsupported_media()
+    raw = await _receive(request, limits)
+    if not raw.strip():
+        return None
     if len(raw) > LONG:
-        parsed = await asyncio.get_running_loop().run_in_executor(None, _parse, raw, max_depth)
+        loop = asyncio.get_running_loop()
+        parsed = await loop.run_in_executor(None, parse, raw, limits.max_depth)
     else:
-        parsed = _parse(raw, max_depth)
+        parsed = parse(raw, limits.max_depth)
     if not isinstance(parsed, dict):
         raise errors.unrecognized_body()
     return parsed
 
 
-def without_annotations(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a PATCH body without the protocol's annotations.
+async def _receive(request: web.Request, limits: BodyLimits) -> bytes:
+    # Not request.read(): its bound is the application's, which other faces share.
+    if (request.content_length or 0) > limits.max_bytes:
+        raise errors.payload_too_large()
+    received = bytearray()
+    try:
+        async with asyncio.timeout(limits.timeout):
+            async for chunk in request.content.iter_any():
+                received += chunk
+                if len(received) > limits.max_bytes:
+                    raise errors.payload_too_large()
+    except TimeoutError:
+        raise errors.body_timeout() from None
+    except web.RequestPayloadError:
+        # Broken chunks, a broken compression, a client that has gone.
+        raise errors.malformed_json() from None
+    return bytes(received)
 
-    Raises NoOperation when nothing else is in it (DSP0266 on PATCH).
+
+def without_annotations(body: dict[str, Any], *, change: bool) -> dict[str, Any]:
+    """Return a body without OData's control information, at every depth.
+
+    Of a ``change`` (PATCH, PUT) raises EmptyJSON when it is empty and NoOperation when nothing is
+    left (DSP0266 on PATCH).
     """
-    kept = {name: value for name, value in body.items() if not ANNOTATION.match(name)}
-    if not kept:
-        raise errors.no_operation()
+    kept: dict[str, Any] = _strip(body)
+    if change and not kept:
+        raise errors.no_operation() if body else errors.empty_json()
     return kept
+
+
+def _strip(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _strip(inner) for name, inner in value.items() if ANNOTATION not in name}
+    if isinstance(value, list):
+        return [_strip(inner) for inner in value]
+    return value
 
 
 def render(body: Any) -> bytes:

@@ -10,9 +10,11 @@ import re
 from odimra.redfish import errors
 
 #: One tag of a list: a quoted string, weak or strong, or a star.
-TAG = re.compile(r'\s*(\*|(?:W/)?"[^"]*")\s*(?:,|$)')
+TAG = re.compile(r'\s*(\*|(?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 #: More tags than this in one header are no honest request.
 MOST = 50
+#: A version has no more digits than this.
+LONGEST = 40
 
 
 def parse(header: str | None, name: str) -> tuple[str, ...] | None:
@@ -33,7 +35,7 @@ def parse(header: str | None, name: str) -> tuple[str, ...] | None:
 
 
 def none_match(tags: tuple[str, ...], etag: str) -> bool:
-    """Tell whether none of ``tags`` is the (unquoted) ``etag``; weak comparison (RFC 7232 3.2)."""
+    """Tell whether no tag is the (unquoted) ``etag``; weak comparison (RFC 9110 13.1.2)."""
     return tags != ("*",) and not any(tag.removeprefix("W/") == f'"{etag}"' for tag in tags)
 
 
@@ -44,4 +46,8 @@ def versions(tags: tuple[str, ...] | None) -> frozenset[int] | None:
     """
     if tags is None or tags == ("*",):
         return None
-    return frozenset(int(tag[1:-1]) for tag in tags if tag[1:-1].isascii() and tag[1:-1].isdigit())
+    texts = (tag[1:-1] for tag in tags)
+    # int() would read "007" and "٣" too, which are no tags of ours.
+    return frozenset(
+        int(text) for text in texts if len(text) <= LONGEST and re.fullmatch(r"0|[1-9][0-9]*", text)
+    )

@@ -1,60 +1,58 @@
 """``$filter``: which members of a collection are meant (DSP0266, query parameters).
 
-Comparisons ``eq ne gt ge lt le`` of a property with a literal, ``not``, ``and``, ``or`` (binding in
-that order), parentheses; nested properties with slashes. Pure; called by :mod:`.query`.
+Operators by binding strength: parentheses, ``not``, ``gt ge lt le``, ``eq ne``, ``and``, ``or``.
+Operands are properties, nested ones with slashes, and literals: strings in single quotes (two of
+them mean one), numbers, ``true``, ``false``, ``null``. Pure; called by :mod:`.query`.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import LarkError
+from lark.exceptions import LarkError, VisitError
 
-#: Longest expression, in characters, and how many parentheses and negations it may have.
-LONGEST = 2000
-DEEPEST = 20
+#: Longest expression, in characters, and how deeply its operators may be nested.
+LONGEST = 4000
+DEEPEST = 50
 
 GRAMMAR = r"""
     ?start: disjunction
     ?disjunction: conjunction (_OR conjunction)*
-    ?conjunction: negation (_AND negation)*
-    ?negation: _NOT negation -> inversion
-        | comparison
+    ?conjunction: equality (_AND equality)*
+    ?equality: relation (EQUALITY relation)*       -> chain
+    ?relation: negation (RELATION negation)*       -> chain
+    ?negation: _NOT negation                       -> inversion
         | "(" disjunction ")"
-    comparison: operand OPERATOR operand
-    ?operand: PATH -> property
-        | STRING -> string
-        | NUMBER -> number
-        | TRUE -> true
-        | FALSE -> false
-        | NULL -> null
-    _OR: "or"
-    _AND: "and"
-    _NOT: "not"
-    OPERATOR.2: "eq" | "ne" | "gt" | "ge" | "lt" | "le"
-    TRUE.2: "true"
-    FALSE.2: "false"
-    NULL.2: "null"
-    PATH: /[A-Za-z_][\w.@#]*(\/[A-Za-z_][\w.@#]*)*/
+        | PATH                                     -> property
+        | STRING                                   -> string
+        | NUMBER                                   -> number
+        | WORD                                     -> word
+    _OR.3: /or(?![\w@#.\/])/
+    _AND.3: /and(?![\w@#.\/])/
+    _NOT.3: /not(?![\w@#.\/])/
+    EQUALITY.3: /(eq|ne)(?![\w@#.\/])/
+    RELATION.3: /(gt|ge|lt|le)(?![\w@#.\/])/
+    WORD.3: /(true|false|null)(?![\w@#.\/])/
+    PATH: /[A-Za-z_@#][\w.@#]*(?:\/[A-Za-z_@#][\w.@#]*)*/
     STRING: /'(?:[^']|'')*'/
-    NUMBER: /[+-]?\d+(\.\d+)?([eE][+-]?\d+)?/
-    %ignore /\s+/
+    NUMBER: /[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/
+    %ignore /[ \t]+/
 """
 
-Value = str | float | bool | None
 Evaluate = Callable[[Mapping[str, Any]], Any]
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 
 class BadFilter(Exception):
-    """The expression is none of the language."""
+    """The expression is none of the language, or is too long or nested too deeply."""
 
 
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "gt": operator.gt,
@@ -62,6 +60,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
 def _kind(value: Any) -> str:
@@ -78,29 +77,40 @@ def compare(word: str, left: Any, right: Any) -> bool:
         return word == "ne"
     if word not in ("eq", "ne") and _kind(left) not in ("str", "number"):
         return False
-    return bool(_COMPARE[word](left, right))
+    return bool(_OPERATORS[word](left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A part of an expression, and how deeply it is nested: evaluating it recurses that far."""
+
+    value: Evaluate
+    depth: int = 0
+
+
+def _above(value: Evaluate, *parts: _Node) -> _Node:
+    depth = 1 + max(part.depth for part in parts)
+    if depth > DEEPEST:
+        raise BadFilter
+    return _Node(value, depth)
 
 
 @v_args(inline=True)
-class _Compile(Transformer[Token, Any]):
-    def string(self, token: Token) -> Evaluate:
+class _Compile(Transformer[Token, _Node]):
+    def string(self, token: Token) -> _Node:
         text = token[1:-1].replace("''", "'")
-        return lambda member: text
+        return _Node(lambda member: text)
 
-    def number(self, token: Token) -> Evaluate:
-        value = float(token)
-        return lambda member: value
+    def number(self, token: Token) -> _Node:
+        # An integer stays one: as a float, two long ones could be taken for the same.
+        value = int(token) if token.lstrip("+-").isdigit() else float(token)
+        return _Node(lambda member: value)
 
-    def true(self, token: Token) -> Evaluate:
-        return lambda member: True
+    def word(self, token: Token) -> _Node:
+        value = _WORDS[token]
+        return _Node(lambda member: value)
 
-    def false(self, token: Token) -> Evaluate:
-        return lambda member: False
-
-    def null(self, token: Token) -> Evaluate:
-        return lambda member: None
-
-    def property(self, token: Token) -> Evaluate:
+    def property(self, token: Token) -> _Node:
         names = str(token).split("/")
 
         def value(member: Mapping[str, Any]) -> Any:
@@ -111,33 +121,50 @@ class _Compile(Transformer[Token, Any]):
                 found = found[name]
             return found
 
-        return value
+        return _Node(value)
 
-    def comparison(self, left: Evaluate, word: Token, right: Evaluate) -> Predicate:
-        return lambda member: compare(str(word), left(member), right(member))
+    def chain(self, first: _Node, *rest: Any) -> _Node:
+        for word, right in zip(rest[::2], rest[1::2], strict=True):
+            first = self._comparison(first, str(word), right)
+        return first
 
-    def inversion(self, inner: Predicate) -> Predicate:
-        return lambda member: not inner(member)
+    @staticmethod
+    def _comparison(left: _Node, word: str, right: _Node) -> _Node:
+        a, b = left.value, right.value
+        return _above(lambda member: compare(word, a(member), b(member)), left, right)
 
-    def conjunction(self, *parts: Predicate) -> Predicate:
-        return lambda member: all(part(member) for part in parts)
+    def inversion(self, inner: _Node) -> _Node:
+        value = inner.value
+        # What is not a boolean is not true, nor is its opposite: it is no condition at all.
+        return _above(lambda member: value(member) is False, inner)
 
-    def disjunction(self, *parts: Predicate) -> Predicate:
-        return lambda member: any(part(member) for part in parts)
+    def conjunction(self, *parts: _Node) -> _Node:
+        values = [part.value for part in parts]
+        return _above(lambda member: all(value(member) is True for value in values), *parts)
+
+    def disjunction(self, *parts: _Node) -> _Node:
+        values = [part.value for part in parts]
+        return _above(lambda member: any(value(member) is True for value in values), *parts)
 
 
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
+    # LALR: time in proportion to the text, and a stack of its own instead of Python's.
     return Lark(GRAMMAR, parser="lalr", transformer=_Compile())
 
 
 @lru_cache(maxsize=256)
 def compile_filter(text: str) -> Predicate:
     """Return a predicate on resources. Raises :class:`BadFilter`."""
-    if len(text) > LONGEST or text.count("(") + text.count("not") > DEEPEST:
+    if len(text) > LONGEST:
         raise BadFilter(text)
     try:
-        predicate: Predicate = _parser().parse(text)  # type: ignore[assignment]
-    except LarkError:
+        node: Any = _parser().parse(text)
+    except (LarkError, VisitError, BadFilter, ValueError):
         raise BadFilter(text) from None
+    evaluate = node.value
+
+    def predicate(member: Mapping[str, Any]) -> bool:
+        return evaluate(member) is True
+
     return predicate

@@ -1,28 +1,29 @@
 """The one pipeline through which every request for a Redfish resource goes.
 
-Route, headers, login, privileges, query, body, handler, query again, headers: in this order, in
-this place, for all. Resources declare themselves (:mod:`.resource`) and know nothing of it.
+Headers, login, privileges, body, query, handler, query again, headers: in this order, in this
+place, for all. Resources declare themselves (:mod:`.resource`) and know nothing of it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aiohttp import web
-from multidict import CIMultiDict
+import orjson
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler as AiohttpHandler
 
 from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
 from odimra.redfish.errors import RedfishError, Translations
 from odimra.redfish.messages import Messages
-from odimra.redfish.privileges import Alternatives, PrivilegeMap, allowed
+from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import Query, QueryOptions
-from odimra.redfish.resource import Call, Collection, Handler, Reply, Resource
+from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
+from odimra.redfish.routes import Endpoint, Route, Routes
 from odimra.store import StoreUnavailable, VersionMismatch
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 )
+READS = ("GET", "HEAD")
 
 #: What becomes of the failures of the rooms below.
 TRANSLATIONS: Translations = {
@@ -38,6 +40,10 @@ TRANSLATIONS: Translations = {
     VersionMismatch: lambda error: errors.precondition_failed(),
     AuthenticationFailed: lambda error: errors.not_authenticated(),
 }
+
+NOBODY = Principal("", "", frozenset(), None, False, "")
+#: Where a request carries who asks, from the one who let it in to the one who serves it.
+PRINCIPAL = "odimra.principal"
 
 
 class Authenticator(Protocol):
@@ -49,21 +55,11 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrameOptions:
-    """Bounds of a request and its answer."""
+    """Bounds of a request and its answer; ``public_url`` is where clients reach the service."""
 
-    max_json_depth: int = 32
-    query: QueryOptions = QueryOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """A resource with all that can be worked out before the first request."""
-
-    resource: Resource
-    handlers: Mapping[str, Handler]
-    needed: Mapping[str, Alternatives]
-    schemas: Mapping[str, bodies.BodySchema]
-    headers: Mapping[str, str]
+    body: bodies.BodyLimits = field(default_factory=bodies.BodyLimits)
+    query: QueryOptions = field(default_factory=QueryOptions)
+    public_url: str = ""
 
 
 class Frame:
@@ -79,190 +75,215 @@ class Frame:
         privileges: PrivilegeMap,
         translations: Translations | None = None,
     ) -> None:
+        """Check the declarations. Raises :class:`BadRoute`, :class:`UnknownEntity`."""
         self._access = access
         self._messages = messages
         self._options = options
         self._translations = {**TRANSLATIONS, **(translations or {})}
-        self._privileges = privileges
-        self._routes: dict[str, _Route] = {}
-        self._patterns: list[tuple[re.Pattern[str], _Route]] = []
-        for resource in resources:
-            self._add(resource)
-
-    def _add(self, resource: Resource) -> None:
-        handlers = dict(resource.handlers)
-        needed = {
-            verb: self._privileges.needed(resource.entity, verb) for verb in resource.handlers
-        }
-        if "GET" in handlers:
-            handlers["HEAD"], needed["HEAD"] = handlers["GET"], needed["GET"]
-        route = _Route(
-            resource,
-            handlers,
-            needed,
-            {verb: bodies.BodySchema.load(name) for verb, name in resource.bodies.items()},
-            {**headers.COMMON, **headers.CACHE, **headers.link(resource.type)},
-        )
-        if resource.path in self._routes:
-            raise ValueError(f"two resources are at {resource.path}")
-        self._routes[resource.path] = route
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(resource.path))
-        self._patterns.append((re.compile(pattern + "/?$"), route))
+        self._resources = list(resources)
+        self._routes = Routes(self._resources, privileges)
+        self._served: dict[web.AbstractRoute, Route] = {}
+        self._no_query = Query.empty(options.query)
 
     @property
     def resources(self) -> list[Resource]:
         """What is served."""
-        return [route.resource for route in self._routes.values()]
+        return list(self._resources)
 
     def mount(self, app: web.Application) -> None:
-        """Add the routes to ``app``, and the rendering of what goes wrong anywhere in it."""
-        for path, route in self._routes.items():
-            serve = self._server(route)
-            app.router.add_route("*", path, serve)
-            # DSP0266: clients may write a URI with a slash at its end, or without the root's.
-            other = path[:-1] if path.endswith("/") else f"{path}/"
-            app.router.add_route("*", other, serve)
-            if route.resource.members:
-                members = self._server(
-                    _Route(
-                        route.resource,
-                        {"POST": route.handlers["POST"]},
-                        route.needed,
-                        route.schemas,
-                        route.headers,
-                    )
-                )
-                app.router.add_route("*", f"{path}/Members", members)
-        app.middlewares.append(self._guard)
+        """Add the routes to ``app``, and the one middleware that lets requests in."""
+        slashed = []
+        for route in self._routes:
+            self._add(app, route, route.path)
+            # DSP0266 6.2: the root with and without its slash; other URIs as clients write them.
+            other = route.path[:-1] if route.path.endswith("/") else f"{route.path}/"
+            slashed.append((route, other))
+        for route, other in slashed:
+            # Behind all others: aiohttp tries the routes that begin alike in turn.
+            self._add(app, route, other)
+        app.middlewares.append(self._admit)
 
-    # One request
-
-    def _server(self, route: _Route) -> Callable[[web.Request], Any]:
+    def _add(self, app: web.Application, route: Route, path: str) -> None:
         async def serve(request: web.Request) -> web.StreamResponse:
-            return await self._serve(route, request)
+            return await self._serve(route.endpoints[request.method], request)
 
-        return serve
+        self._served[app.router.add_route("*", path, serve)] = route
 
-    async def _serve(self, route: _Route, request: web.Request) -> web.Response:
-        verb = request.method
-        handler = route.handlers.get(verb)
-        if handler is None:
-            if verb not in METHODS:
-                raise errors.method_unknown()
-            raise errors.method_not_allowed(_allow(route))
-        headers.check(request.headers)
-        principal = await self._identify(route, request)
-        self._authorise(route, verb, principal, request)
-        query = Query.parse(request, self._options.query)
-        call = Call(
-            request,
-            principal,
-            request.match_info,
-            if_match=etag.parse(request.headers.get("If-Match"), "If-Match"),
-        )
-        if verb in ("POST", "PATCH", "PUT"):
-            call.body = await self._body(route, verb, request)
-        reply = await handler(call)
-        if isinstance(reply, Collection):
-            reply = await query.collection(reply, lambda uri: self.fetch(uri, call))
-        elif query and reply.body is not None and verb in ("GET", "HEAD"):
-            reply = await query.single(reply, lambda uri: self.fetch(uri, call))
-        return self._respond(route, request, reply)
+    # Who is let in
 
-    async def _identify(self, route: _Route, request: web.Request) -> Principal:
-        token = request.headers.get("X-Auth-Token")
-        basic = _basic(request.headers.get("Authorization"))
-        if route.resource.public or () in map(tuple, route.needed[request.method]):
-            if token is None and basic is None:
-                return NOBODY
-        elif token is None and basic is None:
-            raise errors.not_authenticated()
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        """Let in who may, and turn whatever goes wrong into a Redfish error, in this one place."""
+        matched = request.match_info
+        route = self._served.get(matched.route)
+        if route is None and matched.http_exception is None:
+            return await handler(request)  # another face's
         try:
-            return await self._access.authenticate(token, basic)
-        except AuthenticationFailed:
-            if route.resource.public or () in map(tuple, route.needed[request.method]):
+            if route is None:
+                raise errors.invalid_uri(request.path)
+            verb = request.method
+            endpoint = route.endpoints.get(verb)
+            if endpoint is None:
+                if verb not in METHODS:
+                    raise errors.method_unknown()
+                raise errors.method_not_allowed(route.allow)
+            if verb not in READS and not headers.same_origin(
+                request.headers, self._options.public_url
+            ):
+                # A browser adds the HTTP Basic that it remembers, whoever's page it shows.
+                raise errors.foreign_origin()
+            principal = await self._identify(endpoint, request)
+            if not endpoint.open:
+                self._authorise(endpoint, principal, request)
+            request[PRINCIPAL] = principal
+            return await handler(request)
+        except RedfishError as error:
+            return self.error_response(error, request)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return self.error_response(_of_http(error), request)
+        except ConnectionResetError:
+            raise  # nobody is there to be answered
+        except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the reason
+            return self.error_response(self._translated(error, request), request)
+
+    async def _identify(self, endpoint: Endpoint, request: web.Request) -> Principal:
+        """Return who asks. Raises 401, with the same words whatever the reason."""
+        given = headers.credentials(request.headers)
+        if endpoint.open:
+            # Only $expand asks who it is: what the root links to is not for everybody. To open a
+            # session proves nothing but what is in its body.
+            if given is None or request.method not in READS or "?" not in request.raw_path:
+                return NOBODY
+            try:
+                return await self._access.authenticate(*given)
+            except AuthenticationFailed:
                 return NOBODY  # public means public, also for whose session has ended
-            raise errors.not_authenticated() from None
+        if given is None:
+            raise errors.not_authenticated()
+        return await self._access.authenticate(*given)
 
     @staticmethod
-    def _authorise(route: _Route, verb: str, principal: Principal, request: web.Request) -> None:
-        needed = route.needed[verb]
-        if principal.password_change_required and not route.resource.public:
-            own = request.path.rstrip("/") == principal.account_uri and verb in (
-                "GET",
-                "HEAD",
-                "PATCH",
-            )
-            # Sessions may be opened and closed (DSP0266, password change required).
-            if not own and route.resource.entity not in ("Session", "SessionCollection"):
-                raise errors.password_change_required(principal.account_uri)
-        if not allowed(needed, principal.privileges):
+    def _authorise(endpoint: Endpoint, principal: Principal, request: web.Request) -> None:
+        if principal.password_change_required and not _may_without_change(
+            endpoint, principal, request
+        ):
+            raise errors.password_change_required(principal.account_uri)
+        if not endpoint.rule.admits(principal, request.path):
             raise errors.insufficient_privilege()
 
-    async def _body(self, route: _Route, verb: str, request: web.Request) -> dict[str, Any]:
-        parsed = await bodies.read(request, max_depth=self._options.max_json_depth)
-        schema = route.schemas.get(verb)
+    # One request that was let in
+
+    async def _serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
+        given = request.headers
+        headers.check(given, endpoint.resource.media)
+        params = request.match_info
+        if "%" in request.raw_path:
+            _refuse_tricks(request, params)
+        call = Call(request, request[PRINCIPAL], params)
+        query = self._no_query
+        if "?" in request.raw_path:
+            query = Query.parse(request, self._options.query)
+        if request.method not in READS:
+            call.if_match = etag.parse(given.get(hdrs.IF_MATCH), hdrs.IF_MATCH)
+            if request.method != "DELETE":
+                call.body = await self._body(endpoint, call)
+        reply = await endpoint.handler(call)
+        if isinstance(reply, web.StreamResponse):
+            return reply
+        if isinstance(reply, Collection):
+            reply = await query.collection(reply, self._fetcher(call))
+        elif query and endpoint.resource.media == headers.JSON_MEDIA and reply.status == 200:
+            reply = await self._queried(query, reply, call)
+        return self._respond(endpoint, request, reply)
+
+    async def _queried(self, query: Query, reply: Reply, call: Call) -> Reply:
+        # Without a body the handler has kept the rendered resource, its ETag in it.
+        body = orjson.loads(reply.raw or b"{}") if reply.body is None else _with_etag(reply)
+        shaped = Reply(reply.status, body, reply.headers, reply.etag)
+        return await query.single(shaped, self._fetcher(call))
+
+    async def _body(self, endpoint: Endpoint, call: Call) -> Body:
+        action = endpoint.resource.action
+        parsed = await bodies.read(call.request, self._options.body)
         if parsed is None:
-            if schema is None or verb == "POST" and route.resource.action:
-                parsed = {}
-            else:
+            if not action:
                 raise errors.malformed_json()
-        if verb in ("PATCH", "PUT"):
-            parsed = bodies.without_annotations(parsed)
-        if schema is not None:
-            schema.check(parsed, route.resource.action)
-        elif parsed:
-            raise (
-                errors.action_parameter_unknown(route.resource.action, next(iter(parsed)))
-                if route.resource.action
-                else errors.property_unknown(next(iter(parsed)))
-            )
+            parsed = {}
+        parsed = bodies.without_annotations(parsed, change=call.method in ("PATCH", "PUT"))
+        if endpoint.rule.refused(call.principal, call.request.path, parsed):
+            raise errors.insufficient_privilege()
+        if endpoint.schema is not None:
+            endpoint.schema.check(parsed, action)
+        else:
+            bodies.refuse_all(parsed, action)
         return parsed
 
-    async def fetch(self, uri: str, call: Call) -> dict[str, Any] | None:
+    # Resources for other resources' answers
+
+    def _fetcher(self, call: Call) -> Callable[[str], Any]:
+        return lambda uri: self.fetch(uri, call)
+
+    async def fetch(self, uri: str, call: Call) -> Body | None:
         """Return the resource at ``uri`` as the caller of ``call`` would get it.
 
         None when there is none or the caller may not read it: a link to it stays a link.
         """
-        for pattern, route in self._patterns:
-            found = pattern.match(uri)
-            if found is None or "GET" not in route.handlers:
-                continue
-            if not allowed(route.needed["GET"], call.principal.privileges):
-                return None
-            inner = Call(call.request, call.principal, found.groupdict(), inner=True)
-            try:
-                reply = await route.handlers["GET"](inner)
-            except RedfishError:
-                return None
+        found = self._routes.find(uri)
+        endpoint = None if found is None else found[0].endpoints.get("GET")
+        if found is None or endpoint is None:
+            return None
+        if not endpoint.open and not endpoint.rule.admits(call.principal, uri):
+            return None
+        inner = Call(call.request, call.principal, found[1], inner=True, at=uri)
+        try:
+            reply = await endpoint.handler(inner)
             if isinstance(reply, Collection):
-                reply = await Query.empty(self._options.query).collection(reply, None)
-            return _with_etag(reply) if reply.body is not None else None
-        return None
+                reply = await self._no_query.collection(reply, self._fetcher(call))
+        except Exception as error:
+            said = error if isinstance(error, RedfishError) else self._known(error)
+            if said is not None and said.status in (403, 404):
+                return None
+            raise
+        if isinstance(reply, web.StreamResponse) or reply.status != 200:
+            return None
+        if reply.body is None:
+            loaded: Body | None = None if reply.raw is None else orjson.loads(reply.raw)
+            return loaded
+        return _with_etag(reply)
 
     # Answers
 
-    def _respond(self, route: _Route, request: web.Request, reply: Reply) -> web.Response:
-        found = CIMultiDict(route.headers)
-        if request.method in ("GET", "HEAD"):
-            found["Allow"] = _allow(route)
+    def _respond(self, endpoint: Endpoint, request: web.Request, reply: Reply) -> web.Response:
+        body = reply.body
+        raw = reply.raw if body is None else bodies.render(_with_etag(reply))
+        response = web.Response(status=reply.status, headers=endpoint.headers, body=raw)
+        given, answered = request.headers, response.headers
+        if reply.headers:
+            answered.update(reply.headers)
         if reply.etag is not None:
-            found["ETag"] = f'"{reply.etag}"'
-        found.update(reply.headers)
-        if reply.etag is not None and request.method in ("GET", "HEAD"):
-            tags = etag.parse(request.headers.get("If-None-Match"), "If-None-Match")
-            if tags is not None and not etag.none_match(tags, reply.etag):
-                return web.Response(status=304, headers=found)
-        if reply.raw is not None and reply.body is None:
-            raw = reply.raw
-        elif reply.body is None:
-            return web.Response(status=reply.status, headers=found)
-        else:
-            raw = bodies.render(_with_etag(reply))
-        found["Content-Type"] = headers.JSON
-        return web.Response(status=reply.status, headers=found, body=raw)
+            answered[hdrs.ETAG] = f'"{reply.etag}"'
+            known = given.get(hdrs.IF_NONE_MATCH)
+            if known is not None and request.method in READS and reply.status == 200:
+                tags = etag.parse(known, hdrs.IF_NONE_MATCH)
+                if tags is not None and not etag.none_match(tags, reply.etag):
+                    response.set_status(304)
+                    response.body = raw = None
+        if raw is None:
+            answered.pop(hdrs.CONTENT_TYPE, None)
+        self._allow_origin(request, response)
+        return response
 
-    def error_body(self, error: RedfishError) -> dict[str, Any]:
+    def _allow_origin(self, request: web.Request, response: web.Response) -> None:
+        # To pages of its own origin only; without the header a browser shows others nothing.
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None:
+            response.headers[hdrs.VARY] = hdrs.ORIGIN
+            if headers.same_origin(request.headers, self._options.public_url):
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+
+    def error_body(self, error: RedfishError) -> Body:
         """Return the body of an error response (DSP0266, error responses)."""
         details = [
             self._messages.build(said.key, *said.args, related=said.related) for said in error.said
@@ -276,83 +297,62 @@ class Frame:
             }
         }
 
-    def error_response(self, error: RedfishError) -> web.Response:
+    def error_response(
+        self, error: RedfishError, request: web.Request | None = None
+    ) -> web.Response:
         """Render an error."""
-        return web.Response(
+        response = web.Response(
             status=error.status,
-            headers={
-                **headers.COMMON,
-                **headers.NO_STORE,
-                **error.headers,
-                "Content-Type": headers.JSON,
-            },
+            headers={**headers.COMMON, "Content-Type": headers.JSON, **error.headers},
             body=bodies.render(self.error_body(error)),
         )
+        if request is not None:
+            self._allow_origin(request, response)
+        return response
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Turn whatever goes wrong into a Redfish error, in this one place."""
-        try:
-            response: web.StreamResponse = await handler(request)
-            return response
-        except RedfishError as error:
-            return self.error_response(error)
-        except web.HTTPException as error:
-            if error.status < 400:
-                raise
-            return self.error_response(_of_http(error, request))
-        except Exception as error:  # whatever it is, the client gets an answer and the log a reason
-            for kind in type(error).__mro__:
-                if kind in self._translations:
-                    return self.error_response(self._translations[kind](error))
-            log.exception("%s %s broke", request.method, request.path)
-            return self.error_response(errors.internal_error())
-
-
-NOBODY = Principal("", "", frozenset(), None, False, "")
-
-
-def _allow(route: _Route) -> str:
-    if set(route.handlers) == {"POST"}:
-        return "POST"
-    return route.resource.allow
-
-
-def _with_etag(reply: Reply) -> dict[str, Any]:
-    assert reply.body is not None
-    if reply.etag is None or "@odata.id" not in reply.body:
-        return reply.body
-    return {**reply.body, "@odata.etag": f'"{reply.etag}"'}
-
-
-def _basic(header: str | None) -> tuple[str, str] | None:
-    """Return name and password of HTTP Basic (RFC 7617); empty ones when they cannot be read."""
-    if header is None:
+    def _known(self, error: Exception) -> RedfishError | None:
+        for kind in type(error).__mro__:
+            translate = self._translations.get(kind)
+            if translate is not None:
+                return translate(error)
         return None
-    import base64
-    import binascii
 
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return ("", "")
-    try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ("", "")
-    user, _, password = text.partition(":")
-    return user, password
+    def _translated(self, error: Exception, request: web.Request) -> RedfishError:
+        known = self._known(error)
+        if known is not None:
+            return known
+        # The path without its query, which may hold anything.
+        log.error("%s %s broke", request.method, request.path, exc_info=error)
+        return errors.internal_error()
 
 
-def _of_http(error: web.HTTPException, request: web.Request) -> RedfishError:
+def _may_without_change(endpoint: Endpoint, principal: Principal, request: web.Request) -> bool:
+    """Tell what somebody may do who has to change the password first (DSP0266 13.3.7.1).
+
+    Read the own account, change it (that it is the password, the account's handler sees to), and
+    close a session; to open one needs no privilege anyway.
+    """
+    if request.path.rstrip("/") == principal.account_uri:
+        return request.method in ("GET", "HEAD", "PATCH")
+    return endpoint.resource.entity == "Session" and request.method == "DELETE"
+
+
+def _refuse_tricks(request: web.Request, params: Mapping[str, str]) -> None:
+    """Refuse ids that no resource has: encoded slashes, control characters."""
+    for value in params.values():
+        if "/" in value or not value.isprintable():
+            raise errors.invalid_uri(request.path)
+
+
+def _with_etag(reply: Reply) -> Body:
+    body = reply.body or {}
+    if reply.etag is None or "@odata.id" not in body:
+        return body
+    return {**body, "@odata.etag": f'"{reply.etag}"'}
+
+
+def _of_http(error: web.HTTPException) -> RedfishError:
     """Return the Redfish error for one of aiohttp's own."""
-    if error.status == 404:
-        return errors.invalid_uri(request.path)
-    if error.status == 405:
-        return (
-            errors.method_not_allowed(error.headers.get("Allow", ""))
-            if request.method in METHODS
-            else errors.method_unknown()
-        )
     if error.status == 413:
         return errors.payload_too_large()
     return RedfishError(error.status, (errors.Said("Base.GeneralError"),))

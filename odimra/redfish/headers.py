@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-
-from multidict import CIMultiDictProxy
+from collections.abc import Mapping
+from functools import lru_cache
 
 from odimra.redfish import errors
 
 SERVER = "odimra"
 JSON = "application/json; charset=utf-8"
+JSON_MEDIA = "application/json"
 
 COMMON = {
     "OData-Version": "4.0",
     "Server": SERVER,
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # Browsers' pages of other origins read nothing here; the console is of this origin.
-    "Access-Control-Allow-Origin": "null",
-    "Vary": "X-Auth-Token, Authorization",
+    # What is shown is the caller's alone and true for a moment only. ETags save work all the same:
+    # a client that kept one may ask with If-None-Match.
+    "Cache-Control": "no-store",
 }
-#: Resources may be kept but must be asked about again: with their ETag that costs little.
-CACHE = {"Cache-Control": "no-cache, private"}
-NO_STORE = {"Cache-Control": "no-store"}
 
-_QUALITY = re.compile(r";\s*q=0(?:\.0*)?\s*$")
-_ACCEPTED = ("*/*", "application/*", "application/json")
+#: A media range with a quality of nothing is refused by the client (RFC 9110 12.4.2).
+_REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*(?:;|$)", re.IGNORECASE)
 
 
 def link(type_name: str | None) -> dict[str, str]:
@@ -36,15 +35,67 @@ def link(type_name: str | None) -> dict[str, str]:
     return {"Link": f"</redfish/v1/JsonSchemas/{schema}>; rel=describedby"}
 
 
-def check(given: CIMultiDictProxy[str], offered: tuple[str, ...] = _ACCEPTED) -> None:
+@lru_cache(maxsize=1024)
+def acceptable(accept: str, media: str) -> bool:
+    """Tell whether who sends ``Accept`` takes ``media`` (RFC 9110 12.5.1).
+
+    Kept by the text of the header: clients send the same few over and over.
+    """
+    offered = ("*/*", f"{media.partition('/')[0]}/*", media)
+    ranges = [part.strip() for part in accept.split(",") if part.strip()]
+    return not ranges or any(
+        part.partition(";")[0].strip().lower() in offered and not _REFUSED.search(part)
+        for part in ranges
+    )
+
+
+def check(given: Mapping[str, str], media: str) -> None:
     """Refuse what cannot be served: 412 for another OData version, 406 for other media."""
     version = given.get("OData-Version")
     if version is not None and version.strip() != "4.0":
         raise errors.header_invalid("OData-Version", 412)
     accept = given.get("Accept")
-    if accept is None or accept == "*/*":
-        return
-    for part in accept.split(","):
-        if not _QUALITY.search(part) and part.split(";")[0].strip().lower() in (*offered, ""):
-            return
-    raise errors.header_invalid("Accept", 406)
+    if accept is not None and accept != "*/*" and not acceptable(accept, media):
+        raise errors.header_invalid("Accept", 406)
+
+
+def same_origin(given: Mapping[str, str], public_url: str) -> bool:
+    """Tell whether the page that sends the request is one of this service's own.
+
+    ``public_url`` is where clients reach the service when the Host header does not say so.
+    """
+    origin = given.get("Origin")
+    if origin is None:
+        return True
+    place = origin.partition("://")[2].lower()
+    return place != "" and (
+        place == given.get("Host", "").lower() or origin.lower() == public_url.lower().rstrip("/")
+    )
+
+
+def credentials(given: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None] | None:
+    """Return session token and name and password of HTTP Basic; None when there is neither.
+
+    A session counts before HTTP Basic. What cannot be read is an empty name and password, which no
+    account has.
+    """
+    token = given.get("X-Auth-Token")
+    if token is not None:
+        return token, None
+    header = given.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None, ("", "")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None, ("", "")
+    user, _, password = text.partition(":")
+    return None, (user, password)
+
+
+def content_type(media: str) -> str:
+    """Return the Content-Type of ``media``, which is always UTF-8."""
+    return f"{media}; charset=utf-8"

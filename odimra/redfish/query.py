@@ -7,27 +7,31 @@ itself. Called by the frame.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
 
 from odimra.redfish import errors
+from odimra.redfish.expand import (
+    CHUNK,
+    Budget,
+    Expand,
+    Fetch,
+    Selection,
+    expand,
+    parse_select,
+    read,
+    select,
+)
 from odimra.redfish.filter import BadFilter, Predicate, compile_filter
 from odimra.redfish.resource import Body, Collection, Reply
 
-Fetch = Callable[[str], Awaitable[Body | None]]
-
-KNOWN = ("$filter", "$skip", "$top", "$expand", "$select", "only")
-EXPAND = re.compile(r"([*.~])(?:\(\$levels=(\d{1,3})\))?$")
-SELECT = re.compile(r"[A-Za-z@#][\w.@#]*(?:/[A-Za-z@#][\w.@#]*)*$")
-#: What ``$select`` never takes away.
-KEPT = ("@odata.id", "@odata.type", "@odata.context", "@odata.etag")
-#: Members looked at together while a filter goes through a collection.
-CHUNK = 200
-MOST_SELECTED = 50
+#: ``$skiptoken`` is ours: where a search through a long collection goes on. Clients get it in a
+#: nextLink and cannot but repeat it.
+KNOWN = ("$filter", "$skip", "$top", "$expand", "$select", "$skiptoken", "only")
+TOKEN = re.compile(r"([0-9]{1,10})\.([0-9]{1,10})")
 LARGEST = 2**31
 
 
@@ -38,11 +42,11 @@ class QueryOptions:
     page_size: int = 1000
     max_expand: int = 250
     max_filter_scan: int = 10_000
-    max_levels: int = 3
+    max_levels: int = 6
 
 
 def features(options: QueryOptions) -> Body:
-    """Return ServiceRoot's ``ProtocolFeaturesSupported``: what this module does."""
+    """Return ServiceRoot's ``ProtocolFeaturesSupported``: what this module does, and no more."""
     return {
         "ExcerptQuery": False,
         "ExpandQuery": {
@@ -59,133 +63,156 @@ def features(options: QueryOptions) -> Body:
         "SelectQuery": True,
         "TopSkipQuery": True,
         "MultipleHTTPRequests": False,
+        "IncludeOriginOfConditionQuery": False,
         "DeepOperations": {"DeepPATCH": False, "DeepPOST": False},
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Expand:
-    """What ``$expand`` asks for: ``*`` all, ``.`` not within Links, ``~`` only within Links."""
+class Found:
+    """Members that matched: those of this page, and how many are known.
 
-    what: str
-    levels: int
+    ``partly``: the collection was not searched whole; the search goes on at ``goes_on``, None at
+    its end.
+    """
+
+    uris: list[str]
+    bodies: list[Body]
+    count: int
+    partly: bool = False
+    goes_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query of one request."""
+    """The query of one request; ``texts`` holds the parameters as they were written."""
 
     options: QueryOptions
+    texts: dict[str, str]
     filter: Predicate | None = None
-    filter_text: str = ""
     skip: int | None = None
     top: int | None = None
     expand: Expand | None = None
-    expand_text: str = ""
-    select: tuple[tuple[str, ...], ...] | None = None
-    select_text: str = ""
-    only: bool = False
+    select: Selection | None = None
+    token: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
-        return (
-            self.only
-            or self.filter is not None
-            or self.skip is not None
-            or self.top is not None
-            or self.expand is not None
-            or self.select is not None
-        )
+        return bool(self.texts)
+
+    @property
+    def only(self) -> bool:
+        """Whether a collection with one member is to be answered by that member."""
+        return "only" in self.texts
 
     @classmethod
     def empty(cls, options: QueryOptions) -> Query:
         """Return the query of a request that has none."""
-        return cls(options)
+        return cls(options, {})
 
     @classmethod
     def parse(cls, request: web.Request, options: QueryOptions) -> Query:
         """Read the query of ``request``. Raises 400 and 501 as DSP0266 says."""
-        if not request.query_string:
-            return cls(options)
         given = request.query
-        for name in given:
-            if name.startswith("$") and name not in KNOWN:
-                raise errors.query_unsupported(name)
-        asked = [name for name in KNOWN if name in given]
-        if not asked:
-            return cls(options)
+        names = [name for name in given if name.startswith("$") or name in KNOWN]
+        if not names:
+            return cls.empty(options)  # parameters without a $ that are unknown are ignored
         if request.method not in ("GET", "HEAD"):
             raise errors.query_not_on_operation()
-        for name in asked:
+        for name in names:
+            if name not in KNOWN:
+                raise errors.query_unsupported(name)
             if len(given.getall(name)) > 1:
                 raise errors.query_combination()
-        if "only" in given:
-            if given["only"]:
-                raise errors.query_value_format(given["only"], "only")
-            if len(asked) > 1:
+        texts = {name: given[name] for name in names}
+        if "only" in texts:
+            if texts["only"]:
+                raise errors.query_value_format(texts["only"], "only")
+            if len(texts) > 1:
                 raise errors.query_combination()
-            return cls(options, only=True)
-        text = given.get("$filter", "")
-        try:
-            predicate = compile_filter(text) if "$filter" in given else None
-        except BadFilter:
-            raise errors.query_value_format(text, "$filter") from None
+            return cls(options, texts)
         return cls(
             options,
-            predicate,
-            text,
-            _number(given.get("$skip"), "$skip"),
-            _number(given.get("$top"), "$top"),
-            _expand(given.get("$expand"), options),
-            given.get("$expand", ""),
-            _select(given.get("$select")),
-            given.get("$select", ""),
+            texts,
+            _filter(texts.get("$filter")),
+            _number(texts.get("$skip"), "$skip"),
+            _number(texts.get("$top"), "$top"),
+            Expand.parse(texts["$expand"], options.max_levels) if "$expand" in texts else None,
+            parse_select(texts["$select"]) if "$select" in texts else None,
+            _token(texts),
         )
 
     # A single resource
 
     async def single(self, reply: Reply, fetch: Fetch) -> Reply:
         """Shape a reply that holds one resource."""
-        if self.only or self.filter or self.skip is not None or self.top is not None:
+        if self.texts.keys() - {"$expand", "$select"}:
             raise errors.query_not_on_resource()
         assert reply.body is not None
         body = reply.body
         if self.expand is not None:
-            budget = _Budget(self.options.max_expand)
-            body = await _expanded(body, self.expand.what, self.expand.levels, fetch, budget)
+            body = await expand(body, self.expand, fetch, Budget(self.options.max_expand))
         if self.select is not None:
-            body = _selected(body, self.select)
-        return Reply(reply.status, body, reply.headers, reply.etag)
+            body = select(body, self.select)
+        # The ETag is that of one resource; an answer that shows others changes when they do.
+        return Reply(reply.status, body, reply.headers, reply.etag if self.expand is None else None)
 
     # A collection
 
-    async def collection(self, found: Collection, fetch: Fetch | None) -> Reply:
+    async def collection(self, found: Collection, fetch: Fetch) -> Reply:
         """Render a collection: its page with what the query makes of it."""
-        if self.only and fetch is not None:
+        if self.only:
             uris = await found.source.page(0, 2)
-            if len(uris) == 1:
-                return Reply(body=await fetch(uris[0]), headers=found.headers)
+            if len(uris) == 1 and (member := await fetch(uris[0])) is not None:
+                return Reply(body=member, headers=found.headers)
         skip = self.skip or 0
+        # A page holds as many members as may be shown in full.
         size = self.options.page_size
         if self.expand is not None:
             size = min(size, self.options.max_expand)
         wanted = size if self.top is None else min(self.top, size)
         if found.render is not None and not (self.filter or self.expand or self.select):
             return Reply(raw=await found.render(skip, wanted, self), headers=found.headers)
-        if self.filter is not None and fetch is not None:
-            uris, count = await self._filtered(found, fetch, skip, wanted)
+        if self.filter is not None:
+            matching = await self._filtered(found, fetch, skip, wanted)
+            body = self.page(found, matching.uris, matching.count, skip)
+            if matching.partly:
+                body.pop("Members@odata.nextLink", None)
+                if matching.goes_on is not None:
+                    body["Members@odata.nextLink"] = matching.goes_on
+            members: list[Body | None] = list(matching.bodies)
         else:
             count = await found.source.count()
-            uris = list(await found.source.page(skip, wanted))
-        body = self.page(found, uris, count, skip)
-        if self.expand is not None and fetch is not None:
-            budget = _Budget(self.options.max_expand)
-            # One level is the members themselves.
-            body["Members"] = [await self._member(uri, self.expand, fetch, budget) for uri in uris]
-            if self.select is not None:
-                body["Members"] = [_selected(one, self.select) for one in body["Members"]]
+            uris = await found.source.page(skip, wanted)
+            body = self.page(found, uris, count, skip)
+            members = [] if self.expand is None else await read(uris, fetch)
+        if self.expand is not None:
+            body["Members"] = await self._expanded(body["Members"], members, fetch)
         elif self.select is not None:
-            body = _selected(body, self.select)
+            body = select(body, self.select)
         return Reply(body=body, headers=found.headers)
+
+    async def _expanded(
+        self, links: list[Body], members: list[Body | None], fetch: Fetch
+    ) -> list[Body]:
+        """Return the members in full, further levels expanded, and of each what is selected."""
+        assert self.expand is not None
+        budget = Budget(self.options.max_expand)
+        budget.spend(len(members))
+        # "Links" is within a resource: members are links outside of it.
+        if not self.expand.wants(within_links=False):
+            return links
+        below = self.expand.below()
+        selection = self.select or {}
+        if list(selection) == ["Members"]:  # both ways of writing it are met with
+            selection = selection["Members"]
+        shown = []
+        for link, member in zip(links, members, strict=True):
+            if member is None:
+                shown.append(link)
+                continue
+            full = member if below is None else await expand(member, below, fetch, budget)
+            shown.append(select(full, selection))
+        return shown
 
     def page(self, found: Collection, uris: Iterable[str], count: int, skip: int) -> Body:
         """Return the body of one page, with the link to the next when there is more."""
@@ -202,141 +229,104 @@ class Query:
         }
         end = skip + len(members)
         left = None if self.top is None else self.top - len(members)
-        if members and end < count and (left is None or left > 0):
-            body["Members@odata.nextLink"] = self._next(found.uri, end, left)
+        if members and end < count and left != 0:
+            body["Members@odata.nextLink"] = self._next(found.uri, {"$skip": end, "$top": left})
         return body
 
-    def _next(self, uri: str, skip: int, left: int | None) -> str:
-        parts = [f"$skip={skip}"]
-        if left is not None:
-            parts.append(f"$top={left}")
-        for name, text in (
-            ("$filter", self.filter_text),
-            ("$expand", self.expand_text),
-            ("$select", self.select_text),
+    def _next(self, uri: str, changed: dict[str, int | str | None]) -> str:
+        """Return the URI of this query with some parameters changed; None leaves one out."""
+        parameters = {**self.texts, **changed}
+        return f"{uri}?" + "&".join(
+            f"{name}={quote(str(value), safe='')}"
+            for name, value in parameters.items()
+            if value is not None
+        )
+
+    async def _filtered(self, found: Collection, fetch: Fetch, skip: int, wanted: int) -> Found:
+        """Search the collection for members that match.
+
+        A collection of up to ``max_filter_scan`` members is searched whole, and the count is
+        exact. A longer one is searched piece by piece: each answer holds what it found, the count
+        of matches known so far, and a nextLink until the end is reached, so that nothing is left
+        out and no request does unbounded work.
+        """
+        if self.token is None and await found.source.count() <= self.options.max_filter_scan:
+            return await self._search(found, fetch, skip, skip + wanted)
+        position, known = self.token or (0, 0)
+        left = self.options.max_filter_scan
+        page = Found([], [], 0)
+        while left > 0 and len(page.uris) < wanted:
+            chunk = await found.source.page(position, min(CHUNK, left))
+            if not chunk:
+                break
+            left -= len(chunk)
+            for uri, member in zip(chunk, await read(chunk, fetch), strict=True):
+                position += 1
+                if member is None or not self._matches(member):
+                    continue
+                known += 1
+                if skip > 0:
+                    skip -= 1
+                    continue
+                page.uris.append(uri)
+                page.bodies.append(member)
+                if len(page.uris) == wanted:
+                    break
+        top = None if self.top is None else self.top - len(page.uris)
+        goes_on = None
+        if top != 0 and await found.source.page(position, 1):
+            goes_on = self._next(
+                found.uri,
+                {"$skip": skip or None, "$top": top, "$skiptoken": f"{position}.{known}"},
+            )
+        return Found(page.uris, page.bodies, known, True, goes_on)
+
+    async def _search(self, found: Collection, fetch: Fetch, first: int, end: int) -> Found:
+        """Look at all members and keep the matches from ``first`` to before ``end``."""
+        page = Found([], [], 0)
+        position = count = 0
+        while position < self.options.max_filter_scan and (
+            chunk := await found.source.page(position, CHUNK)
         ):
-            if text:
-                parts.append(f"{name}={quote(text, safe='')}")
-        return f"{uri}?{'&'.join(parts)}"
+            position += len(chunk)
+            for uri, member in zip(chunk, await read(chunk, fetch), strict=True):
+                if member is None or not self._matches(member):
+                    continue
+                if first <= count < end:
+                    page.uris.append(uri)
+                    page.bodies.append(member)
+                count += 1
+        return Found(page.uris, page.bodies, count)
 
-    async def _filtered(
-        self, found: Collection, fetch: Fetch, skip: int, wanted: int
-    ) -> tuple[list[str], int]:
+    def _matches(self, member: Body) -> bool:
         assert self.filter is not None
-        if await found.source.count() > self.options.max_filter_scan:
-            # To cut the search short would be to say that what was not looked at does not match.
-            raise errors.too_much()
-        matching: list[str] = []
-        position = 0
-        while uris := await found.source.page(position, CHUNK):
-            position += len(uris)
-            for uri in uris:
-                member = await fetch(uri)
-                if member is not None and self.filter(member):
-                    matching.append(uri)
-        return matching[skip : skip + wanted], len(matching)
-
-    @staticmethod
-    async def _member(uri: str, expand: Expand, fetch: Fetch, budget: _Budget) -> Body:
-        member = await fetch(uri)
-        if member is None:
-            return {"@odata.id": uri}
-        if expand.levels > 1:
-            member = await _expanded(member, expand.what, expand.levels - 1, fetch, budget)
-        return member
+        return self.filter(member)
 
 
-class _Budget:
-    """How many more resources one answer may hold."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def spend(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise errors.too_much()
+def _filter(text: str | None) -> Predicate | None:
+    if text is None:
+        return None
+    try:
+        return compile_filter(text)
+    except BadFilter:
+        raise errors.query_value_format(text, "$filter") from None
 
 
 def _number(text: str | None, name: str) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
-        if re.fullmatch(r"-\d+", text):
-            raise errors.query_out_of_range(text, name, f"0-{LARGEST}")
+    if not re.fullmatch(r"-?[0-9]+", text):
         raise errors.query_value_type(text, name)
-    if len(text) > 10 or int(text) > LARGEST:
+    if text.startswith("-") or len(text) > 10 or int(text) > LARGEST:
         raise errors.query_out_of_range(text, name, f"0-{LARGEST}")
     return int(text)
 
 
-def _expand(text: str | None, options: QueryOptions) -> Expand | None:
+def _token(texts: dict[str, str]) -> tuple[int, int] | None:
+    text = texts.get("$skiptoken")
     if text is None:
         return None
-    found = EXPAND.match(text)
-    if found is None:
-        raise errors.query_value_format(text, "$expand")
-    levels = int(found[2] or 1)
-    if not 1 <= levels <= options.max_levels:
-        raise errors.query_out_of_range(found[2], "$levels", f"1-{options.max_levels}")
-    return Expand(found[1], levels)
-
-
-def _select(text: str | None) -> tuple[tuple[str, ...], ...] | None:
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if len(names) > MOST_SELECTED or not all(SELECT.match(name) for name in names):
-        raise errors.query_value_format(text, "$select")
-    return tuple(tuple(name.split("/")) for name in names)
-
-
-def _selected(body: Body, paths: tuple[tuple[str, ...], ...]) -> Body:
-    chosen: Body = {name: body[name] for name in KEPT if name in body}
-    for path in paths:
-        _copy(body, chosen, path)
-    return chosen
-
-
-def _copy(source: Any, target: Body, path: tuple[str, ...]) -> None:
-    name, rest = path[0], path[1:]
-    if not isinstance(source, dict) or name not in source:
-        return
-    value = source[name]
-    if not rest:
-        target[name] = value
-    elif isinstance(value, list):
-        inner = target.setdefault(name, [{} for _ in value])
-        for one, into in zip(value, inner, strict=True):
-            _copy(one, into, rest)
-    else:
-        _copy(value, target.setdefault(name, {}), rest)
-
-
-async def _expanded(body: Body, what: str, levels: int, fetch: Fetch, budget: _Budget) -> Body:
-    """Return ``body`` with its links replaced by what they lead to."""
-
-    async def walk(value: Any, within_links: bool) -> Any:
-        if isinstance(value, list):
-            return [await walk(one, within_links) for one in value]
-        if not isinstance(value, dict):
-            return value
-        if set(value) == {"@odata.id"}:
-            if (what == "." and within_links) or (what == "~" and not within_links):
-                return value
-            uri = value["@odata.id"]
-            if "#" in uri or uri == body.get("@odata.id"):
-                return value
-            budget.spend()
-            found = await fetch(uri)
-            if found is None:
-                return value
-            if levels > 1:
-                found = await _expanded(found, what, levels - 1, fetch, budget)
-            return found
-        return {
-            name: await walk(one, within_links or name == "Links") for name, one in value.items()
-        }
-
-    walked: Body = await walk(body, False) if set(body) != {"@odata.id"} else body
-    return walked
+    found = TOKEN.fullmatch(text)
+    if found is None or "$filter" not in texts:
+        raise errors.query_value_format(text, "$skiptoken")
+    return int(found[1]), int(found[2])

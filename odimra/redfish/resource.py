@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
+from odimra.redfish import etag
+
 if TYPE_CHECKING:
     from odimra.access import Principal
     from odimra.redfish.query import Query
@@ -25,7 +27,8 @@ class Call:
 
     ``if_match`` holds the ETags of the request as they stand in it (quoted), ``("*",)`` for any,
     None when there is no such header. ``body`` has passed its schema. ``inner`` is set when the
-    resource is read for another one's answer (``$expand``) and a rendered body is of no use.
+    resource is read for another one's answer (``$expand``) and a rendered body is of no use; ``at``
+    is then where it is.
     """
 
     request: web.Request
@@ -34,6 +37,7 @@ class Call:
     body: Body = field(default_factory=dict, repr=False)
     if_match: tuple[str, ...] | None = None
     inner: bool = False
+    at: str | None = None
 
     @property
     def method(self) -> str:
@@ -42,14 +46,12 @@ class Call:
 
     @property
     def uri(self) -> str:
-        """The path as it was asked for."""
-        return self.request.path
+        """The path as it was asked for, without a slash at its end."""
+        return (self.at or self.request.path).rstrip("/")
 
     def expected(self) -> frozenset[int] | None:
-        """Return the versions that the request accepts, None for any; see :mod:`.etag`."""
-        from odimra.redfish.etag import versions
-
-        return versions(self.if_match)
+        """Return the versions that If-Match accepts, None for any (``expect`` of a document)."""
+        return etag.versions(self.if_match)
 
 
 @dataclass(slots=True)
@@ -109,7 +111,8 @@ class Collection:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Call], Awaitable[Reply | Collection]]
+#: A handler returns a StreamResponse only when it streams (server-sent events).
+Handler = Callable[[Call], Awaitable[Reply | Collection | web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ class Resource:
     ``type`` is the versioned schema (``Task.v1_7_4.Task``) for the Link header. ``bodies`` names
     the schema file of each verb's body. ``action`` is the name of the action when this is its
     target; errors then speak of parameters. ``members``: POST works at ``<path>/Members`` too.
-    ``public`` needs no login. ``allow`` overrides the Allow header's verbs.
+    ``public``: GET needs no login, whatever the privilege map says. ``media`` is the type of what
+    GET returns.
     """
 
     path: str
@@ -134,6 +138,7 @@ class Resource:
     action: str | None = None
     public: bool = False
     members: bool = False
+    media: str = "application/json"
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -150,5 +155,8 @@ class Resource:
     @property
     def allow(self) -> str:
         """The Allow header."""
-        verbs = list(self.handlers)
-        return ", ".join(["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else verbs)
+        return ", ".join(
+            name
+            for verb in self.handlers
+            for name in (("GET", "HEAD") if verb == "GET" else (verb,))
+        )
