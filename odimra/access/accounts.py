@@ -77,7 +77,7 @@ class Accounts:
         found: Account | None = self._store.peek(self._key(name), "account")
         return found
 
-    async def names(self, start: int = 0, stop: int = 999) -> list[str]:
+    async def names(self, start: int = 0, stop: int = -1) -> list[str]:
         """Return the names of the accounts from rank ``start`` to ``stop``, in their order."""
         return await self._store.documents.members(self._index, start, stop)
 
