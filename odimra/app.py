@@ -60,9 +60,10 @@ from odimra.redfish import (
     update_service,
 )
 from odimra.redfish.accepted import Accepted
-from odimra.redfish.errors import Translations
 from odimra.redfish.body import BodyLimits
+from odimra.redfish.errors import Translations
 from odimra.redfish.frame import Frame, FrameOptions
+from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import QueryOptions
@@ -257,10 +258,11 @@ TRANSLATIONS: Translations = {
 }
 
 
-def application(house: House) -> tuple[web.Application, Frame]:
+def application(house: House) -> tuple[web.Application, Frame, FastLane]:
     """Return the application with its faces mounted."""
     settings = house.settings
     messages = Messages.load()
+    lane = FastLane(house.store.cache, house.access.peek)
     frame = Frame(
         redfish_resources(house, messages),
         house.access,
@@ -268,22 +270,24 @@ def application(house: House) -> tuple[web.Application, Frame]:
         frame_options(settings),
         privileges=PrivilegeMap.load(),
         translations=TRANSLATIONS,
+        lane=lane,
     )
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     frame.mount(app)
-    return app, frame
+    return app, frame, lane
 
 
 async def serve_api(settings: Settings, store_url: str) -> None:
     """Serve the API until cancelled; several processes share the port."""
     async with build(settings, store_url) as house:
         await first_start(house)
-        app, frame = application(house)
+        app, frame, lane = application(house)
         runner = RedfishRunner(
             app,
             frame.error_response,
             header_timeout=settings.http.request_timeout_seconds,
+            lane=lane,
             access_log=None,
             handler_cancellation=False,
             shutdown_timeout=5,

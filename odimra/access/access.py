@@ -19,10 +19,11 @@ from odimra.access.model import (
     AccountExists,
     AuthenticationFailed,
     Principal,
-    Role,
     Session,
+    principal_of,
 )
 from odimra.access.passwords import HashingOptions, Passwords
+from odimra.access.peek import Peek
 from odimra.access.policy import Kept, Policy, SessionPolicy, consistent
 from odimra.access.roles import Roles, standard_roles
 from odimra.access.sessions import SessionLimits, Sessions
@@ -85,6 +86,7 @@ class Access:
         self.sessions = Sessions(
             store, self.session_policy, options.limits, clock, random_bytes=random_bytes
         )
+        self._peek = Peek(store, self.session_policy, self.roles, clock)
         # The key lives as long as the process: what is kept under it is of no use elsewhere.
         self._key = random_bytes(32)
         self._believed: OrderedDict[bytes, _Believed] = OrderedDict()
@@ -103,7 +105,7 @@ class Access:
             return await self._by_token(token)
         if basic is not None:
             account = await self.verify(*basic)
-            return self._principal(account, await self.roles.get(account.role), None)
+            return principal_of(account, await self.roles.get(account.role), None)
         raise AuthenticationFailed
 
     async def _by_token(self, token: str) -> Principal:
@@ -113,29 +115,11 @@ class Access:
         account = await self.accounts.get(session.account)
         if account is None or not account.enabled:
             raise AuthenticationFailed
-        return self._principal(account, await self.roles.get(account.role), session.id)
+        return principal_of(account, await self.roles.get(account.role), session.id)
 
     def peek(self, token: str) -> Principal | None:
         """Return who asks if all that is needed to know is in the cache, without waiting."""
-        session = self.sessions.peek(token)
-        if session is None:
-            return None
-        account = self.accounts.peek(session.account)
-        if account is None or not account.enabled:
-            return None
-        role = self.roles.peek(account.role)
-        return None if role is None else self._principal(account, role, session.id)
-
-    @staticmethod
-    def _principal(account: Account, role: Role | None, session_id: str | None) -> Principal:
-        return Principal(
-            account.name,
-            account.role,
-            frozenset() if role is None else role.privileges,
-            session_id,
-            account.password_change_required,
-            account.uri,
-        )
+        return self._peek(token)
 
     async def verify(self, name: str, password: str) -> Account:
         """Return the account of a name and password.

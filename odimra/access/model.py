@@ -174,3 +174,15 @@ def role_of(role_id: str, document: Document) -> Role:
     """Read the stored form of a custom role."""
     privileges = frozenset(orjson.loads(document.fields["privileges"]))
     return Role(role_id, privileges, False, document.version)
+
+
+def principal_of(account: Account, role: Role | None, session_id: str | None) -> Principal:
+    """Return who asks by that account; without its role it may nothing."""
+    return Principal(
+        account.name,
+        account.role,
+        frozenset() if role is None else role.privileges,
+        session_id,
+        account.password_change_required,
+        account.uri,
+    )

@@ -19,6 +19,7 @@ from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
 from odimra.redfish.errors import RedfishError, Translations
+from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import Query, QueryOptions
@@ -74,12 +75,14 @@ class Frame:
         *,
         privileges: PrivilegeMap,
         translations: Translations | None = None,
+        lane: FastLane | None = None,
     ) -> None:
         """Check the declarations. Raises :class:`BadRoute`, :class:`UnknownEntity`."""
         self._access = access
         self._messages = messages
         self._options = options
         self._translations = {**TRANSLATIONS, **(translations or {})}
+        self._lane = lane
         self._resources = list(resources)
         self._routes = Routes(self._resources, privileges)
         self._served: dict[web.AbstractRoute, Route] = {}
@@ -186,7 +189,7 @@ class Frame:
         if "?" in request.raw_path:
             query = Query.parse(request, self._options.query)
         if request.method not in READS:
-            call.if_match = etag.parse(given.get(hdrs.IF_MATCH), hdrs.IF_MATCH)
+            call.if_match = etag.parse(given.get(hdrs.IF_MATCH))
             if request.method != "DELETE":
                 call.body = await self._body(endpoint, call)
         reply = await endpoint.handler(call)
@@ -266,13 +269,15 @@ class Frame:
             answered[hdrs.ETAG] = f'"{reply.etag}"'
             known = given.get(hdrs.IF_NONE_MATCH)
             if known is not None and request.method in READS and reply.status == 200:
-                tags = etag.parse(known, hdrs.IF_NONE_MATCH)
+                tags = etag.parse(known)
                 if tags is not None and not etag.none_match(tags, reply.etag):
                     response.set_status(304)
                     response.body = raw = None
         if raw is None:
             answered.pop(hdrs.CONTENT_TYPE, None)
         self._allow_origin(request, response)
+        if reply.kept is not None and self._lane is not None:
+            self._lane.learn(request, request[PRINCIPAL], reply.kept, response)
         return response
 
     def _allow_origin(self, request: web.Request, response: web.Response) -> None:

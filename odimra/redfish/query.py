@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import quote
 
 from aiohttp import web
@@ -171,7 +172,8 @@ class Query:
             size = min(size, self.options.max_expand)
         wanted = size if self.top is None else min(self.top, size)
         if found.render is not None and not (self.filter or self.expand or self.select):
-            return Reply(raw=await found.render(skip, wanted, self), headers=found.headers)
+            kept = await found.render(skip, wanted, self)
+            return Reply(raw=cast("bytes", kept.value), headers=found.headers, kept=kept)
         if self.filter is not None:
             matching = await self._filtered(found, fetch, skip, wanted)
             body = self.page(found, matching.uris, matching.count, skip)

@@ -6,7 +6,7 @@ map stand together, so that they can be found with one search.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,9 +26,9 @@ class Call:
     """What a handler gets: who asks, for what, with which body.
 
     ``if_match`` holds the ETags of the request as they stand in it (quoted), ``("*",)`` for any,
-    None when there is no such header. ``body`` has passed its schema. ``inner`` is set when the
-    resource is read for another one's answer (``$expand``) and a rendered body is of no use; ``at``
-    is then where it is.
+    empty when none can be read, None when there is no such header. ``body`` has passed its schema.
+    ``inner`` is set when the resource is read for another one's answer (``$expand``) and a rendered
+    body is of no use; ``at`` is then where it is.
     """
 
     request: web.Request
@@ -54,12 +54,22 @@ class Call:
         return etag.versions(self.if_match)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a rendered body comes from: ``value``, while the cache holds it for ``key``."""
+
+    key: str
+    variant: Hashable
+    value: object
+
+
 @dataclass(slots=True)
 class Reply:
     """What a handler returns.
 
     ``etag`` is unquoted and strong; the frame writes it into header and body. ``raw`` is the
-    rendered body (with its ``@odata.etag``), used as it is when no query shapes the answer.
+    rendered body (with its ``@odata.etag``), used as it is when no query shapes the answer;
+    ``kept`` says how long the same request gets the same answer.
     """
 
     status: int = 200
@@ -67,6 +77,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     etag: str | None = None
     raw: bytes | None = None
+    kept: Kept | None = None
 
 
 class CollectionSource(Protocol):
@@ -98,7 +109,7 @@ class Listed:
 class Collection:
     """What the handler of a collection returns; the frame renders its pages.
 
-    ``extra`` are properties beside the members. ``render`` returns the rendered page behind the
+    ``extra`` are properties beside the members. ``render`` returns the rendered page (bytes, as they are kept) behind the
     first ``skip`` of at most ``top`` members; a source that can keep pages offers it.
     """
 
@@ -107,7 +118,7 @@ class Collection:
     name: str
     source: CollectionSource
     extra: Body = field(default_factory=dict)
-    render: Callable[[int, int, Query], Awaitable[bytes]] | None = None
+    render: Callable[[int, int, Query], Awaitable[Kept]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,6 +19,7 @@ from aiohttp.web_request import BaseRequest
 
 from odimra.redfish import errors
 from odimra.redfish.errors import RedfishError
+from odimra.redfish.lane import FastLane
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,15 @@ class _Server(web.Server):
     """Makes a :class:`RedfishProtocol` for each connection."""
 
     def __init__(
-        self, made: web.Server, render: Render, header_timeout: float | None, **kw: Any
+        self,
+        made: web.Server,
+        render: Render,
+        header_timeout: float | None,
+        lane: FastLane | None,
+        **kw: Any,
     ) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, **kw)
+        handler = made.request_handler if lane is None else lane.before(made.request_handler)
+        super().__init__(handler, request_factory=made.request_factory, **kw)
         self._render = render
         self._header_timeout = header_timeout
 
@@ -109,7 +116,7 @@ class _Server(web.Server):
 class RedfishRunner(web.AppRunner):
     """An AppRunner whose connections answer as Redfish does."""
 
-    __slots__ = ("_header_timeout", "_render")
+    __slots__ = ("_header_timeout", "_lane", "_render")
 
     def __init__(
         self,
@@ -117,11 +124,13 @@ class RedfishRunner(web.AppRunner):
         render: Render,
         *,
         header_timeout: float | None = None,
+        lane: FastLane | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(app, **kwargs)
         self._render = render
         self._header_timeout = header_timeout
+        self._lane = lane
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
@@ -129,6 +138,7 @@ class RedfishRunner(web.AppRunner):
             made,
             self._render,
             self._header_timeout,
+            self._lane,
             handler_cancellation=made.handler_cancellation,
             loop=asyncio.get_running_loop(),
             **made._kwargs,

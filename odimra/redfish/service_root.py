@@ -62,13 +62,13 @@ def resources(
     document = metadata([TYPE, *types])
 
     async def read_metadata(call: Call) -> Reply:
-        return Reply(raw=document, headers={"Content-Type": "application/xml"})
+        return Reply(raw=document)
 
     return [
         Resource("/redfish", "ServiceRoot", get=versions, public=True),
         Resource(ROOT, "ServiceRoot", TYPE, get=root, public=True),
         Resource("/redfish/v1/odata", "ServiceRoot", get=odata, public=True),
-        Resource(METADATA, "ServiceRoot", get=read_metadata, public=True),
+        Resource(METADATA, "ServiceRoot", get=read_metadata, public=True, media="application/xml"),
     ]
 
 

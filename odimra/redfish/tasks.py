@@ -15,7 +15,7 @@ from odimra.redfish import errors
 from odimra.redfish.accepted import TASK_SERVICE, Accepted
 from odimra.redfish.errors import Translations
 from odimra.redfish.query import Query
-from odimra.redfish.resource import Call, Collection, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Kept, Reply, Resource
 from odimra.redfish.task_json import TASK_TYPE, TASKS, TaskRepresentation
 from odimra.tasks import (
     Task,
@@ -134,13 +134,13 @@ class TaskFace:
         source = TaskList(self._tasks, index, uri)
         found = Collection(uri, "TaskCollection.TaskCollection", name, source)
 
-        async def render(skip: int, top: int, query: Query) -> bytes:
+        async def render(skip: int, top: int, query: Query) -> Kept:
             async def load() -> bytes:
                 uris = await source.page(skip, top)
                 return bodies.render(query.page(found, uris, await source.count(), skip))
 
             variant = (uri, skip, top, query.top)
-            return await self._tasks.store.cached(index, variant, load)
+            return Kept(index, variant, await self._tasks.store.cached(index, variant, load))
 
         found.render = render
         return found
@@ -191,7 +191,8 @@ class TaskFace:
         if call.request.query_string or call.inner:
             body = self._representation.task(found.task, self._clock.now_ms())
             return Reply(body=body, etag=found.etag)
-        return Reply(raw=found.raw, etag=found.etag)
+        key = self._tasks.store.keys.task(found.task.id)
+        return Reply(raw=found.raw, etag=found.etag, kept=Kept(key, "rendered", found))
 
     # Writing
 

@@ -3,6 +3,7 @@
 Called by every room above; knows none of them.
 """
 
+from odimra.store.cache import ReadCache
 from odimra.store.documents import Document, Documents
 from odimra.store.errors import (
     DocumentExists,
@@ -23,6 +24,7 @@ __all__ = [
     "Documents",
     "Keys",
     "LimitReached",
+    "ReadCache",
     "Script",
     "Store",
     "StoreError",

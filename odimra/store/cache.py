@@ -81,6 +81,26 @@ class ReadCache:
             self._entries.move_to_end(key)
         return value
 
+    def derive(
+        self, key: str, variant: Hashable, base: Hashable, make: Callable[[Any], T]
+    ) -> T | None:
+        """Return what ``make`` makes of the value kept as ``base``, kept beside it; else None.
+
+        Never waits: what is not in the cache is not looked up.
+        """
+        variants = self._entries.get(key)
+        if variants is None:
+            return None
+        value: T | None = variants.get(variant)
+        if value is None:
+            found = variants.get(base)
+            if found is None:
+                return None
+            value = variants[variant] = make(found)
+        self.hits += 1
+        self._entries.move_to_end(key)
+        return value
+
     async def read(self, key: str, variant: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """Return the value kept, else what ``load`` returns, which is kept unless ``key`` changes
         while it loads. Concurrent reads of one value load it once."""
