@@ -43,7 +43,7 @@ class Passwords:
         return await self._compute(lambda: self._hasher.hash(_bytes(password)))
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        """Tell whether a password is the one; for None (no account) take as long as for one."""
+        """Tell whether a password is right; for None (no account) take as long as for one."""
         if hashed is None:
             await self.hash(password)  # the same work as a verification
             return False

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import ClientSession, TCPConnector, web
+from yarl import URL
 
 from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import service_root
@@ -113,8 +114,6 @@ class Desk:
         if body is not None:
             data = orjson.dumps(body)
             given.setdefault("Content-Type", "application/json")
-        from yarl import URL
-
         async with self.session.request(
             method,
             URL(self.base + uri, encoded=True),
@@ -179,7 +178,10 @@ async def open_desk() -> AsyncIterator[Open]:
         if mount is not None:
             mount(app)
         frame.mount(app)
-        runner = RedfishRunner(app, frame.error_response, header_timeout=header_timeout)
+        # What a client still sends after its answer is thrown away for a moment only.
+        runner = RedfishRunner(
+            app, frame.error_response, header_timeout=header_timeout, lingering_time=0.1
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

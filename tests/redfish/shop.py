@@ -36,6 +36,8 @@ class Shop:
     failure: Exception | None = None
     written: list[dict[str, Any]] = field(default_factory=list)
     fetched: int = 0
+    #: Listed, but no longer there: deleted between the two steps of a request.
+    gone: list[str] = field(default_factory=list)
     translations: Translations = field(
         default_factory=lambda: {Closed: lambda error: errors.resource_in_use()}
     )
@@ -155,7 +157,7 @@ class Shop:
         ]
 
     async def list_systems(self, call: Call) -> Collection:
-        uris = [f"{SYSTEMS}/{name}" for name in self.systems]
+        uris = [f"{SYSTEMS}/{name}" for name in [*self.systems, *self.gone]]
         kind = "ComputerSystemCollection.ComputerSystemCollection"
         return Collection(SYSTEMS, kind, "Systems", Listed(uris), extra={"Description": "all"})
 
