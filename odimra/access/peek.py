@@ -1,63 +1,56 @@
 """Who asks, told without waiting: from what the cache holds, or not at all.
 
-What was worked out is kept beside the documents it came from, so that it goes when one of them
-changes.
+What was worked out is kept beside the session that it came from, so that it goes with it.
 """
 
 from __future__ import annotations
 
-import hmac
+from dataclasses import dataclass
 
-from odimra.access.model import Account, Principal, Session, principal_of
-from odimra.access.policy import Kept, SessionPolicy
+from odimra.access.accounts import Accounts
+from odimra.access.model import Account, Principal, Role, Session, principal_of
 from odimra.access.roles import Roles
-from odimra.access.sessions import PART, digest_of
-from odimra.clock import Clock
-from odimra.store import Document, Store
+from odimra.access.sessions import Sessions
+from odimra.store import Store
+
+
+@dataclass(slots=True)
+class _Seat:
+    """The principal of a session while ``account`` and ``role`` are as they were."""
+
+    account: Account | None = None
+    role: Role | None = None
+    principal: Principal | None = None
+
+
+def _seat(_: Session) -> _Seat:
+    return _Seat()
 
 
 class Peek:
     """Finds the principal of a session token in the cache."""
 
-    def __init__(
-        self, store: Store, policy: Kept[SessionPolicy], roles: Roles, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, sessions: Sessions, accounts: Accounts, roles: Roles) -> None:
         self._cache = store.cache
-        self._session_prefix = store.keys.of("session", "")
-        self._account_prefix = store.keys.of("account", "")
-        self._policy = policy
+        self._sessions = sessions
+        self._accounts = accounts
         self._roles = roles
-        self._clock = clock
 
     def __call__(self, token: str) -> Principal | None:
         """Return who asks; None when something must be looked up or written down first."""
-        policy = self._policy.peek()
-        if policy is None:
+        session = self._sessions.peek(token)
+        if session is None:
             return None
-        digest = digest_of(token)
-        session_id = digest[:32]
-        key = self._session_prefix + session_id
-
-        def load(document: Document) -> Session:
-            return Session.load(session_id, document)
-
-        session = self._cache.derive(key, "session", "document", load)
-        # In the first part of its timeout a use need not be written down, and it cannot have ended.
-        if session is None or not (
-            0 <= self._clock.now_ms() - session.used < policy.timeout * 1000 // PART
-            and hmac.compare_digest(session.digest, digest)
-        ):
-            return None
-        account_key = self._account_prefix + session.account
-        account = self._cache.derive(account_key, "account", "document", Account.load)
+        account = self._accounts.peek(session.account)
         if account is None or not account.enabled:
             return None
         role = self._roles.peek(account.role)
         if role is None:
             return None
-        known: Principal | None = self._cache.peek(account_key, session_id)
-        if known is not None and known.privileges == role.privileges:
-            return known
-        principal = principal_of(account, role, session_id)
-        self._cache.derive(account_key, session_id, "document", lambda _: principal)
-        return principal
+        seat = self._cache.derive(self._sessions.key(session), "seat", "session", _seat)
+        if seat is None:
+            return None
+        if seat.account is not account or seat.role != role:
+            seat.principal = principal_of(account, role, session.id)
+            seat.account, seat.role = account, role
+        return seat.principal
