@@ -1,6 +1,6 @@
 """The service root (ServiceRoot v1_20_0) and the fixed URIs about it; all can be read by everybody.
 
-``/redfish``, ``/redfish/v1/``, ``/redfish/v1/odata`` and ``/redfish/v1/$metadata`` (DSP0266 6.2, 8).
+``/redfish``, ``/redfish/v1/``, ``/redfish/v1/odata``, ``/redfish/v1/$metadata`` (DSP0266 6.2, 8).
 """
 
 from __future__ import annotations
