@@ -41,10 +41,20 @@ from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
 from odimra.engine import Engine, EngineOptions, ExecutorOptions, Limits, Registry
+from odimra.events import (
+    EventServiceSettings,
+    EventSettings,
+    Push,
+    PushOptions,
+    SubscriptionOptions,
+    Subscriptions,
+)
 from odimra.redfish import (
     account_service,
     accounts,
     chassis,
+    event_destinations,
+    event_service,
     json_schemas,
     machines,
     managers,
@@ -62,6 +72,7 @@ from odimra.redfish import (
 from odimra.redfish.accepted import Accepted
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.errors import Translations
+from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
@@ -93,6 +104,8 @@ class House:
     machines: MachineStates
     operations: MachineOperations
     engine: Engine
+    subscriptions: Subscriptions
+    event_service: EventServiceSettings
 
 
 @contextlib.asynccontextmanager
@@ -129,6 +142,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 states,
                 MachineOperations(states, played),
                 engine,
+                Subscriptions(store, SubscriptionOptions(), clock),
+                EventServiceSettings(store, EventSettings()),
             )
     finally:
         access.close()
@@ -174,7 +189,10 @@ def task_options(settings: Settings) -> TaskOptions:
         max_tasks=settings.tasks.max,
         policy=settings.tasks.overwrite_policy,
         max_messages=settings.tasks.max_messages,
+        max_events=settings.tasks.max_events,
+        max_result_bytes=settings.tasks.max_result_bytes,
         resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
+        max_interruptions=settings.engine.max_interruptions,
     )
 
 
@@ -215,6 +233,8 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
         *chassis.resources(house.machines),
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
+        *event_service.resources(house.event_service),
+        *event_destinations.resources(house.subscriptions, messages),
     ]
     described = [resource.type for resource in found if resource.type is not None]
     found += json_schemas.resources(
@@ -255,6 +275,7 @@ TRANSLATIONS: Translations = {
     **roles.TRANSLATIONS,
     **sessions.TRANSLATIONS,
     **machines.TRANSLATIONS,
+    **event_destinations.TRANSLATIONS,
 }
 
 
@@ -343,5 +364,20 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     stop = asyncio.Event()
     # Not cancellation: what runs may end, or is handed back in good order.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with build(settings, store_url) as house:
-        await house.engine.work(stop)
+    async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
+        rooms.create_task(house.engine.work(stop))
+        rooms.create_task(push(house).run(stop))
+
+
+def push(house: House) -> Push:
+    """Return the delivery of events to the subscribers, worded as Redfish words them."""
+    shown = EventRepresentation(Messages.load())
+    return Push(
+        house.store,
+        house.subscriptions,
+        house.event_service,
+        house.clock,
+        PushOptions(),
+        render=shown.event,
+        gap=shown.gap,
+    )

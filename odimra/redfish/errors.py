@@ -287,6 +287,11 @@ def resource_in_use() -> RedfishError:
     return _error(409, "ResourceInUse")
 
 
+def event_subscription_limit_exceeded() -> RedfishError:
+    """There are as many event subscriptions as may be."""
+    return _error(503, "EventSubscriptionLimitExceeded")
+
+
 def create_limit_reached() -> RedfishError:
     """Say that there are as many as may be."""
     return _error(400, "CreateLimitReachedForResource")

@@ -77,9 +77,18 @@ class Deaf:
                 continue
 
 
+class Verbose:
+    """Ends with a result that is longer than any that is kept."""
+
+    name = "verbose"
+
+    async def run(self, job: JobContext) -> Outcome:
+        return Outcome(result=Result(200, {"text": "x" * 300_000}))
+
+
 def registry(store: Store) -> Registry:
     """Return all of them."""
     kinds = Registry()
-    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf()):
+    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf(), Verbose()):
         kinds.add(kind)
     return kinds

@@ -1,0 +1,44 @@
+"""Which events a subscription lets through (EventDestination v1_16_0)."""
+
+from __future__ import annotations
+
+from odimra.events.model import Filters, Rendered
+
+
+def key_of(message_id: str) -> str:
+    """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
+    parts = message_id.split(".")
+    return f"{parts[0]}.{parts[-1]}"
+
+
+def prefix_of(message_id: str) -> str:
+    """Return the prefix of the registry of a MessageId."""
+    return message_id.partition(".")[0]
+
+
+def wanted(filters: Filters, event: Rendered) -> bool:
+    """Tell whether an event passes.
+
+    RegistryPrefixes and MessageIds are a union, less what the Exclude pair names; the others each
+    narrow it further.
+    """
+    message_id = str(event.record["MessageId"])
+    key, prefix = key_of(message_id), prefix_of(message_id)
+    includes = filters.registry_prefixes or filters.message_ids
+    if includes and not (prefix in filters.registry_prefixes or _named(key, filters.message_ids)):
+        return False
+    if prefix in filters.exclude_registry_prefixes or _named(key, filters.exclude_message_ids):
+        return False
+    if filters.severities and event.record["MessageSeverity"] not in filters.severities:
+        return False
+    if filters.resource_types and event.resource_type not in filters.resource_types:
+        return False
+    return not filters.origin_resources or any(
+        event.origin == uri
+        or (filters.subordinate_resources and event.origin.startswith(f"{uri.rstrip('/')}/"))
+        for uri in filters.origin_resources
+    )
+
+
+def _named(key: str, message_ids: tuple[str, ...]) -> bool:
+    return any(key_of(one) == key for one in message_ids)

@@ -1,0 +1,7 @@
+-- Record that all up to an entry is done with; only the holder may. KEYS: delivery, lease
+-- ARGV: token, ms, cursor
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('HSET', KEYS[1], 'cursor', ARGV[3])
+redis.call('HDEL', KEYS[1], 'attempts', 'retry_at')
+return 1

@@ -1,0 +1,164 @@
+"""What an event is, what a subscription is, and how both are kept in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from odimra.store import Document
+
+TERMINATE = "TerminateAfterRetries"
+SUSPEND = "SuspendRetries"
+FOREVER = "RetryForever"
+BACKOFF = "RetryForeverWithBackoff"
+
+#: EventDestination v1_16_0, ``DeliveryRetryPolicy``.
+RETRY_POLICIES = (TERMINATE, SUSPEND, FOREVER, BACKOFF)
+
+ENABLED = "Enabled"
+DISABLED = "Disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An entry of the stream; ``id`` is the stream's, ``at`` is in milliseconds since the epoch.
+
+    Events of tasks carry ``task`` and, for a sub-task, ``parent``; events of other resources carry
+    ``resource_type`` and ``resource``, the id of one.
+    """
+
+    id: str
+    registry: str
+    message: str
+    severity: str
+    at: int
+    task: str = ""
+    parent: str = ""
+    percent: str = ""
+    resource_type: str = ""
+    resource: str = ""
+
+    @classmethod
+    def load(cls, entry: Sequence[Any]) -> Event:
+        """Read an entry as XRANGE returns it: its id, then names and values in turn."""
+        stream_id, flat = entry
+        pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2])  # noqa: B905
+        text = {name.decode(): value.decode() for name, value in pairs}
+        return cls(
+            id=stream_id.decode(),
+            # The steps of tasks leave it out: nearly every event is theirs.
+            registry=text.get("registry", "TaskEvent"),
+            message=text["message"],
+            severity=text["severity"],
+            at=int(text["at"]),
+            task=text.get("task", ""),
+            parent=text.get("parent", ""),
+            percent=text.get("percent", ""),
+            resource_type=text.get("resource_type", ""),
+            resource=text.get("resource", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An event as subscribers see it, but for what differs between them.
+
+    ``record`` is the EventRecord without ``MemberId`` and ``Context``; ``origin`` the URI of the
+    resource it is about and ``resource_type`` that resource's schema name.
+    """
+
+    record: Mapping[str, Any]
+    origin: str
+    resource_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which events a subscriber wants; what is empty does not filter (EventDestination v1_16_0)."""
+
+    registry_prefixes: tuple[str, ...] = ()
+    exclude_registry_prefixes: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    exclude_message_ids: tuple[str, ...] = ()
+    resource_types: tuple[str, ...] = ()
+    origin_resources: tuple[str, ...] = ()
+    subordinate_resources: bool = False
+    severities: tuple[str, ...] = ()
+
+    def stored(self) -> str:
+        """Return the stored form."""
+        return orjson.dumps({name: value for name, value in asdict(self).items() if value}).decode()
+
+    @classmethod
+    def load(cls, stored: str) -> Filters:
+        """Read the stored form."""
+        values: dict[str, Any] = orjson.loads(stored)
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubscription:
+    """What a subscription is created from. ``headers`` may hold secrets: they have no repr."""
+
+    destination: str
+    owner: str
+    context: str = ""
+    policy: str = TERMINATE
+    verify_certificate: bool = False
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    filters: Filters = Filters()
+
+    def stored(self) -> dict[str, str]:
+        """Return the fields of the document."""
+        return {
+            "destination": self.destination,
+            "owner": self.owner,
+            "context": self.context,
+            "policy": self.policy,
+            "verify_certificate": "1" if self.verify_certificate else "0",
+            "headers": stored_headers(self.headers),
+            "filters": self.filters.stored(),
+            "state": ENABLED,
+        }
+
+
+def stored_headers(headers: Iterable[tuple[str, str]]) -> str:
+    """Return the stored form of the headers of a delivery."""
+    return orjson.dumps(list(headers)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription as it is stored; ``state`` is ``Enabled``, or ``Disabled`` while suspended."""
+
+    id: str
+    destination: str
+    owner: str
+    context: str
+    policy: str
+    verify_certificate: bool
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    filters: Filters
+    state: str
+    version: int
+
+    @classmethod
+    def load(cls, subscription_id: str, document: Document) -> Subscription:
+        """Read the document of a subscription."""
+        text = document.fields
+        return cls(
+            id=subscription_id,
+            destination=text["destination"],
+            owner=text["owner"],
+            context=text["context"],
+            policy=text["policy"],
+            verify_certificate=text["verify_certificate"] == "1",
+            headers=tuple((name, value) for name, value in orjson.loads(text["headers"])),
+            filters=Filters.load(text["filters"]),
+            state=text["state"],
+            version=document.version,
+        )

@@ -1,0 +1,73 @@
+"""Events packed into what is posted: Event v1_13_0, each within 1 MiB (DSP0266 12.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from odimra.events.model import Rendered
+
+EVENT_TYPE = "#Event.v1_13_0.Event"
+#: Longest body of a delivery, in bytes (DSP0266: shall not exceed 1 MiB).
+LONGEST = 1024 * 1024
+#: Events in one delivery, at most: what fails is sent again as a whole.
+MOST = 100
+#: More than the frame around the records takes, the context apart, in bytes.
+FRAME = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body to post; once it is delivered all up to the stream id ``through`` is done with.
+
+    A body of None has nothing to post: no event up to there is wanted.
+    """
+
+    body: bytes | None
+    through: str
+
+
+def pack(
+    events: Iterable[tuple[str, Rendered | None]],
+    context: str,
+    *,
+    longest: int = LONGEST,
+    most: int = MOST,
+) -> Iterator[Payload]:
+    """Pack events, in order, each with its stream id; None stands for one that is not wanted."""
+    room = longest - FRAME - len(orjson.dumps(context))
+    records: list[bytes] = []
+    size, through = 0, ""
+    for stream_id, event in events:
+        if event is not None:
+            record = _record(event, context, len(records))
+            if records and (size + len(record) + 1 > room or len(records) >= most):
+                yield Payload(_body(records, context, through), through)
+                records, size = [], 0
+                # The index of a record is part of it, and this one is now the first.
+                record = _record(event, context, 0)
+            records.append(record)
+            size += len(record) + 1
+        through = stream_id
+    if through:
+        yield Payload(_body(records, context, through) if records else None, through)
+
+
+def _record(event: Rendered, context: str, index: int) -> bytes:
+    # Event v1: MemberId is the zero-based index within the array.
+    return orjson.dumps({**event.record, "MemberId": str(index), "Context": context})
+
+
+def _body(records: list[bytes], context: str, through: str) -> bytes:
+    head = orjson.dumps(
+        {
+            "@odata.type": EVENT_TYPE,
+            "Id": through,
+            "Name": "Events",
+            "Context": context,
+            "Events@odata.count": len(records),
+        }
+    )
+    return head[:-1] + b',"Events":[' + b",".join(records) + b"]}"

@@ -1,0 +1,178 @@
+"""Push: every subscription is delivered by one process at a time, each by a task of its own.
+
+Any number of processes run this; they find each other's leases in the store. Called by the worker
+processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from odimra.clock import Clock
+from odimra.events import model
+from odimra.events.delivery import Delivery, DeliveryContext, Render, Wake
+from odimra.events.model import Event, Rendered
+from odimra.events.sender import HttpSender
+from odimra.events.settings import EventServiceSettings
+from odimra.events.subscriptions import Subscriptions
+from odimra.store import Script, Store, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+CLAIM = Script.from_package("odimra.events", "lua/claim.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class PushOptions:
+    """Times in seconds.
+
+    ``timeout`` of one delivery; ``lease``: after so long another process takes over what a dead one
+    delivered, more than ``timeout``; ``scan``: how often subscriptions without a holder are looked
+    for; ``poll``: how often the stream's end is looked at; ``batch`` entries are read at once,
+    ``rendered`` events are kept for the next subscription.
+    """
+
+    timeout: float = 10.0
+    lease: float = 15.0
+    scan: float = 0.5
+    poll: float = 0.02
+    batch: int = 200
+    rendered: int = 1000
+
+
+class Push:
+    """The deliveries of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        settings: EventServiceSettings,
+        clock: Clock,
+        options: PushOptions,
+        *,
+        render: Render,
+        gap: Callable[[str, int], Rendered],
+    ) -> None:
+        if options.timeout >= options.lease:
+            raise ValueError("a lease must outlive a delivery")
+        self.options = options
+        self._store = store
+        self._subscriptions = subscriptions
+        self._settings = settings
+        self._clock = clock
+        self._render = render
+        self._gap = gap
+        self._rendered: OrderedDict[str, Rendered] = OrderedDict()
+        self._held: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The subscriptions that this process delivers."""
+        return frozenset(self._held)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set; what is being posted then may end."""
+        wake = Wake(self._clock)
+
+        async def stopped() -> None:
+            await stop.wait()
+            wake.call()
+
+        stopping = asyncio.create_task(stopped(), name="push-stop")
+        tail = asyncio.create_task(self._tail(), name="push-tail")
+        try:
+            async with HttpSender(timeout=self.options.timeout) as sender:
+                context = DeliveryContext(
+                    self._store,
+                    self._subscriptions,
+                    self._settings,
+                    self._clock,
+                    sender,
+                    self._rendered_once,
+                    self._gap,
+                    self.options.lease,
+                    self.options.batch,
+                )
+                try:
+                    while not stop.is_set():
+                        try:
+                            await self._take(context)
+                        except StoreUnavailable as error:
+                            log.warning("push waits for the store: %s", error)
+                        await wake.wait(self.options.scan)
+                    for delivery, _ in list(self._held.values()):
+                        delivery.stop()
+                    await asyncio.gather(*(task for _, task in list(self._held.values())))
+                finally:
+                    await self._abandon()
+        finally:
+            stopping.cancel()
+            tail.cancel()
+            await asyncio.gather(stopping, tail, return_exceptions=True)
+
+    async def _abandon(self) -> None:
+        left = [task for _, task in self._held.values()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _take(self, context: DeliveryContext) -> None:
+        """Take every subscription that has no holder."""
+        free = [one for one in await self._subscriptions.ids() if one not in self._held]
+        await asyncio.gather(*(self._claim(context, one) for one in free))
+
+    async def _claim(self, context: DeliveryContext, subscription_id: str) -> None:
+        subscription = await self._subscriptions.get(subscription_id)
+        if subscription is None or subscription.state != model.ENABLED:
+            return
+        # Of this holding only: a holder that was believed dead cannot pass for its successor.
+        token = uuid.uuid4().hex
+        claimed = await self._store.script(
+            CLAIM,
+            keys=[
+                self._subscriptions.delivery(subscription_id),
+                self._subscriptions.lease(subscription_id),
+            ],
+            args=[token, round(self.options.lease * 1000)],
+        )
+        if claimed:
+            delivery = Delivery(context, subscription_id, token)
+            task = asyncio.create_task(delivery.run(), name=f"push-{subscription_id}")
+            self._held[subscription_id] = (delivery, task)
+            task.add_done_callback(lambda done: self._ended(subscription_id, done))
+
+    def _ended(self, subscription_id: str, task: asyncio.Task[None]) -> None:
+        self._held.pop(subscription_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("subscription %s: delivery broke", subscription_id, exc_info=error)
+
+    async def _tail(self) -> None:
+        """Wake the deliveries when the stream has grown: one look for all of them."""
+        last = b""
+        while True:
+            if self._held:
+                with contextlib.suppress(StoreUnavailable):
+                    newest = await self._store.call(
+                        "XREVRANGE", self._store.keys.events, "+", "-", "COUNT", 1
+                    )
+                    if newest and newest[0][0] != last:
+                        last = newest[0][0]
+                        for delivery, _ in self._held.values():
+                            delivery.grown()
+            await self._clock.sleep(self.options.poll)
+
+    def _rendered_once(self, event: Event) -> Rendered:
+        """Render an event for the first subscription that reads it, for the others too."""
+        found = self._rendered.get(event.id)
+        if found is None:
+            found = self._rendered[event.id] = self._render(event)
+            if len(self._rendered) > self.options.rendered:
+                self._rendered.popitem(last=False)
+        return found

@@ -1,0 +1,81 @@
+"""An event as Redfish shows it (EventRecord of Event v1_13_0), worded by the message registries.
+
+The one function that turns an event into its record; :mod:`odimra.app` hands it to those who
+deliver.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odimra.clock import iso
+from odimra.events import Event, Rendered
+from odimra.redfish.messages import Messages
+from odimra.redfish.task_json import TASKS
+
+EVENT_SERVICE = "/redfish/v1/EventService"
+SUBSCRIPTIONS = f"{EVENT_SERVICE}/Subscriptions"
+
+#: EventType of a message; deprecated, yet required by the schema. Others are a StatusChange.
+EVENT_TYPES = {
+    "TaskProgressChanged": "ResourceUpdated",
+    "TaskRemoved": "ResourceRemoved",
+    "ResourceCreated": "ResourceAdded",
+    "ResourceChanged": "ResourceUpdated",
+    "ResourceRemoved": "ResourceRemoved",
+    "EventBufferExceeded": "Alert",
+}
+#: Where the resources are that events are about, tasks apart; these types can be filtered by.
+COLLECTIONS = {"EventDestination": SUBSCRIPTIONS}
+RESOURCE_TYPES = ("EventDestination", "EventService", "Task")
+#: Registries that events use.
+REGISTRY_PREFIXES = ("Base", "ResourceEvent", "TaskEvent")
+BUFFER_EXCEEDED = "EventBufferExceeded"
+
+
+def origin(event: Event) -> tuple[str, str]:
+    """Return URI and type of the resource that an event is about."""
+    if event.task:
+        if event.parent:
+            return f"{TASKS}/{event.parent}/SubTasks/{event.task}", "Task"
+        return f"{TASKS}/{event.task}", "Task"
+    return f"{COLLECTIONS[event.resource_type]}/{event.resource}", event.resource_type
+
+
+class EventRepresentation:
+    """Renders events with the wording of the message registries."""
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
+    def event(self, event: Event) -> Rendered:
+        """Return an event of the stream as its subscribers see it."""
+        uri, resource_type = origin(event)
+        args = [part for part in (event.task, event.percent) if part]
+        record = self._record(
+            f"{event.registry}.{event.message}", args, event.id, event.at, event.severity, uri
+        )
+        return Rendered(record, uri, resource_type)
+
+    def gap(self, cursor: str, at: int) -> Rendered:
+        """Return the event that says that some behind the stream id ``cursor`` may be lost."""
+        record = self._record(
+            f"Base.{BUFFER_EXCEEDED}", [], f"{cursor}-lost", at, "Warning", EVENT_SERVICE
+        )
+        return Rendered(record, EVENT_SERVICE, "EventService")
+
+    def _record(
+        self, key: str, args: list[str], event_id: str, at: int, severity: str, uri: str
+    ) -> dict[str, Any]:
+        said = self._messages.build(key, *args)
+        return {
+            "EventType": EVENT_TYPES.get(key.partition(".")[2], "StatusChange"),
+            "EventId": event_id,
+            "EventTimestamp": iso(at),
+            "MessageId": said["MessageId"],
+            "Message": said["Message"],
+            "MessageArgs": said["MessageArgs"],
+            "MessageSeverity": severity,
+            "Resolution": said["Resolution"],
+            "OriginOfCondition": {"@odata.id": uri},
+        }

@@ -1,0 +1,79 @@
+"""The EventService (EventService v1_12_0): what can be subscribed to, and how often one tries."""
+
+from __future__ import annotations
+
+from odimra.events import EventServiceSettings, EventSettings
+from odimra.redfish.event_json import (
+    EVENT_SERVICE,
+    REGISTRY_PREFIXES,
+    RESOURCE_TYPES,
+    SUBSCRIPTIONS,
+)
+from odimra.redfish.resource import Body, Call, Reply, Resource
+
+TYPE = "EventService.v1_12_0.EventService"
+SEVERITIES = ("OK", "Warning", "Critical")
+
+#: Writable properties and the settings that they are.
+WRITABLE = {
+    "ServiceEnabled": "enabled",
+    "DeliveryRetryAttempts": "attempts",
+    "DeliveryRetryIntervalSeconds": "interval",
+}
+
+
+def resources(service: EventServiceSettings) -> list[Resource]:
+    """Return the routes."""
+    face = EventServiceFace(service)
+    return [
+        Resource(
+            EVENT_SERVICE,
+            "EventService",
+            TYPE,
+            get=face.read,
+            patch=face.patch,
+            bodies={"PATCH": "EventService.patch.json"},
+        )
+    ]
+
+
+class EventServiceFace:
+    """The handlers."""
+
+    def __init__(self, service: EventServiceSettings) -> None:
+        self._service = service
+
+    @staticmethod
+    def _reply(settings: EventSettings) -> Reply:
+        body: Body = {
+            "@odata.id": EVENT_SERVICE,
+            "@odata.type": f"#{TYPE}",
+            "@odata.context": "/redfish/v1/$metadata#EventService.EventService",
+            "Id": "EventService",
+            "Name": "Event Service",
+            "Description": "Tells subscribers of every change of a task",
+            "ServiceEnabled": settings.enabled,
+            "DeliveryRetryAttempts": settings.attempts,
+            "DeliveryRetryIntervalSeconds": settings.interval,
+            "EventFormatTypes": ["Event"],
+            "RegistryPrefixes": list(REGISTRY_PREFIXES),
+            "ResourceTypes": list(RESOURCE_TYPES),
+            "Severities": list(SEVERITIES),
+            "SubordinateResourcesSupported": True,
+            "IncludeOriginOfConditionSupported": False,
+            "Status": {
+                "State": "Enabled" if settings.enabled else "Disabled",
+                "Health": "OK",
+            },
+            "Subscriptions": {"@odata.id": SUBSCRIPTIONS},
+        }
+        return Reply(body=body, etag=str(settings.version))
+
+    async def read(self, call: Call) -> Reply:
+        """``GET``."""
+        return self._reply(await self._service.read())
+
+    async def patch(self, call: Call) -> Reply:
+        """``PATCH`` of the writable properties, as compare-and-set when If-Match says so."""
+        changes = {WRITABLE[name]: value for name, value in call.body.items()}
+        return self._reply(await self._service.write(changes, expect=call.expected()))
