@@ -1,4 +1,4 @@
-"""The composition root: configuration, then store, then services, then the faces on one application.
+"""The composition root: configuration, store, services, then the faces on one application.
 
 Only this module knows every room. ``serve_api`` and ``serve_worker`` are what the supervisor's
 processes run.

@@ -36,7 +36,7 @@ class Passwords:
         return await loop.run_in_executor(self._pool, self._hasher.hash, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        """Tell whether a password is the one; for None (no such account) take as long as for one."""
+        """Tell whether a password is right; for None (no account) take as long as for one."""
         if hashed is None:
             if self._dummy is None:
                 self._dummy = await self.hash("")

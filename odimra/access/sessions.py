@@ -26,8 +26,8 @@ from odimra.store import Script, Store
 STEP = Script.from_package("odimra.access", "lua/session.lua")
 #: Bytes of a token: 256 bits.
 TOKEN = 32
-#: A use is written down once in this part of the timeout. A session lives longer by as much, so that
-#: none ends early.
+#: A use is written down once in this part of the timeout. A session lives longer by as much, so
+#: that none ends early.
 PART = 20
 
 
@@ -126,7 +126,7 @@ class Sessions:
         return session
 
     def peek(self, token: str) -> Session | None:
-        """Return the open session of a token if it is in the cache and its use need not be noted."""
+        """Return the open session of a token if the cache has it and its use need not be noted."""
         policy = self._policy.peek()
         if policy is None:
             return None

@@ -1,4 +1,7 @@
-"""Accounts (ManagerAccount v1_14_1). One's own is seen and its password changed with ConfigureSelf."""
+"""Accounts (ManagerAccount v1_14_1).
+
+With ConfigureSelf alone one sees one's own account and changes its password.
+"""
 
 from __future__ import annotations
 

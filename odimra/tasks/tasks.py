@@ -34,8 +34,9 @@ class TaskOptions:
     """How many tasks are kept, and how.
 
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
-    task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result; ``resubmit_ms`` until a hand-over that nobody took is
-    repeated; ``max_interruptions`` workers may die of one task.
+    task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result;
+    ``resubmit_ms`` until a hand-over that nobody took is repeated;
+    ``max_interruptions`` workers may die of one task.
     """
 
     max_tasks: int = 10_000
