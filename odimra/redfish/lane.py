@@ -2,7 +2,8 @@
 
 Only what the cache vouches for: the body is the one that was rendered, while the server has not
 said that its source changed; who asks is found in the cache too, or the request takes the ordinary
-way. The ordinary way answers everything; this one must give the same answer or none.
+way.
+The ordinary way answers everything; this one must give the same answer or none.
 """
 
 from __future__ import annotations

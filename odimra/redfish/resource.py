@@ -109,9 +109,9 @@ class Listed:
 class Collection:
     """What the handler of a collection returns; the frame renders its pages.
 
-    ``extra`` are properties beside the members. ``render`` returns the rendered page (bytes, as
-    they are kept) behind the first ``skip`` of at most ``top`` members; a source that can keep
-    pages offers it.
+    ``extra`` are properties beside the members. ``render`` returns the rendered page
+    (bytes, as they are kept) behind the first ``skip`` of at most ``top`` members; a source
+    that can keep pages offers it.
     """
 
     uri: str
