@@ -43,7 +43,7 @@ bench: $(VENV)/.dev ## measure (one row: make bench ONLY=name)
 conformance: $(VENV)/.dev ## run the DMTF's tools against a freshly started service
 	@$(BIN)/python -m tests.conformance.run $(ARGS)
 
-clients: $(VENV)/.clients ## run real Redfish clients against a started service
+clients: $(VENV)/.dev ## run real Redfish clients against a started service
 	@$(BIN)/python -m pytest tests/clients $(ARGS)
 
 soak: $(VENV)/.dev ## run a load for hours while servers and workers are killed
@@ -66,9 +66,5 @@ $(VENV)/.run: setup.cfg pyproject.toml $(VENV)/.base
 	@touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ $(VENV)/.run
-
-$(VENV)/.clients: setup.cfg pyproject.toml $(VENV)/.base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,clients]'
-	@touch $@ $(VENV)/.run $(VENV)/.dev
+	@touch $@ $(VENV)/.run

@@ -44,18 +44,21 @@ def chosen(only: str | None) -> list[object]:
 
 
 def show(rows: list[Row], title: str) -> None:
-    """Print the table."""
+    """Print the table, and below it how each figure came about."""
     table = Table(title=title)
     table.add_column("row", no_wrap=True)
     table.add_column("value", justify="right")
-    for column in ("unit", "aim", "met", "note"):
+    for column in ("unit", "aim", "met"):
         table.add_column(column)
     for row in rows:
         line = row.as_json()
         met = {True: "[green]yes[/green]", False: "[red]no[/red]", None: ""}[row.met]
         value = f"{row.value:,.2f}" if row.value < 100 else f"{row.value:,.0f}"
-        table.add_row(row.name, value, row.unit, line["aim"] or "", met, row.note)
+        table.add_row(row.name, value, row.unit, line["aim"] or "", met)
     console.print(table)
+    for row in rows:
+        if row.note:
+            console.print(f"  {row.name}: {row.note}", soft_wrap=True, highlight=False)
 
 
 def main() -> int:

@@ -272,10 +272,12 @@ def _measure_sizes(
                 count = int(stack.client.get(TASKS).body["Members@odata.count"])
             cap = {"tasks": {"max": count}} if evict else None
             stacks[size] = running.enter_context(targets.service_on(url, cap, "--no-worker"))
-        plans: dict[str, Callable[[int], Request]] = {
-            "get_task": lambda size: stacks[size].get(uris[size]),
-            "first_page": lambda size: stacks[size].get(TASKS),
-            "create": lambda size: stacks[size].reset(),
+        plans: dict[str, Callable[[int], float]] = {
+            "get_task": lambda size: seconds_each(stacks[size].get(uris[size]), 100),
+            "first_page": lambda size: seconds_each(
+                stacks[size].get(TASKS), 30, before=stacks[size].reset()
+            ),
+            "create": lambda size: seconds_each(stacks[size].reset(), 100),
         }
         if evict:
             plans = {"evict": plans["create"]}
@@ -283,9 +285,9 @@ def _measure_sizes(
             name: {size: [] for size in urls} for name in plans
         }
         for number in range(plan.rounds + 1):
-            for name, request in plans.items():
+            for name, measure in plans.items():
                 for size in urls:
-                    each = seconds_each(request(size), 100)
+                    each = measure(size)
                     if number:  # the first round warms up
                         taken[name][size].append(each)
         return taken

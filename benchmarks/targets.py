@@ -7,6 +7,7 @@ core.
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import subprocess
 import sys
@@ -32,9 +33,12 @@ SYSTEMS = "/redfish/v1/Systems"
 # them as well.
 _PER_ANSWER = {"date", "content-length", "connection", "keep-alive", "transfer-encoding"}
 
+# Several services follow each other on one store, so its administrator's password must be known.
+FIRST_PASSWORD = secrets.token_urlsafe(16)
+
 # The service speaks plain HTTP here and so does everything beside it: TLS costs both sides of a
-# ratio the same, which would only hide the difference that is to be measured. Nothing waits:
-# scenarios do not wait at all.
+# ratio the same, which would only hide the difference that is to be measured. Scenarios do not
+# wait at all.
 SETTINGS: Mapping[str, Any] = {
     "http": {"plain_http": True},
     "tasks": {"max": 3_000_000, "auto_delete_minutes": None},
@@ -165,7 +169,10 @@ def stack(settings: Mapping[str, Any] | None = None, *flags: str) -> Iterator[St
 def service_on(url: str, settings: Mapping[str, Any] | None = None, *flags: str) -> Iterator[Stack]:
     """A service in front of the store at `url`; `flags` go to the command line."""
     merged_settings = merged(merged(SETTINGS, {"store": {"url": url}}), settings or {})
-    with Service(merged_settings, pinned(SERVER_CORE), flags=flags) as service:
+    service = Service(
+        merged_settings, pinned(SERVER_CORE), flags=flags, first_password=FIRST_PASSWORD
+    )
+    with service:
         yield Stack(service, url)
 
 

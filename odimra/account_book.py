@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from odimra.access import (
     Access,
@@ -15,7 +17,36 @@ from odimra.access import (
     RoleMissing,
 )
 from odimra.clock import Clock
-from odimra.users import AccountLine, AccountRefused
+
+
+class AccountRefused(Exception):
+    """The change of an account is not possible; the text says why, without the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """What is listed of an account."""
+
+    name: str
+    role: str
+    enabled: bool
+    locked: bool
+
+
+class AccountBook(Protocol):
+    """What the command line needs of ``access``. Each may raise :class:`AccountRefused`."""
+
+    async def list(self) -> list[AccountLine]:
+        """Return every account, by name."""
+
+    async def add(self, name: str, password: str, role: str) -> None:
+        """Create an account with the id of a role."""
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Set another password, which also unlocks the account."""
+
+    async def delete(self, name: str) -> None:
+        """Remove an account and end its sessions."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The composition root: configuration, then store, then services, then the faces on one application.
+"""The composition root: configuration, store, services, then the faces on one application.
 
 Only this module knows every room. ``serve_api`` and ``serve_worker`` are what the supervisor's
 processes run.
@@ -189,7 +189,10 @@ def task_options(settings: Settings) -> TaskOptions:
         max_tasks=settings.tasks.max,
         policy=settings.tasks.overwrite_policy,
         max_messages=settings.tasks.max_messages,
+        max_events=settings.tasks.max_events,
+        max_result_bytes=settings.tasks.max_result_bytes,
         resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
+        max_interruptions=settings.engine.max_interruptions,
     )
 
 

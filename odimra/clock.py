@@ -35,7 +35,7 @@ class SystemClock:
 
 
 def iso(milliseconds: int) -> str:
-    """Render epoch milliseconds as a Redfish Date-Time, to the millisecond (DSP0266 on Date-Time)."""
+    """Render epoch milliseconds as a Redfish Date-Time (DSP0266), to the millisecond."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 

@@ -109,6 +109,7 @@ class TaskSettings:
     auto_delete_minutes: int | None
     monitor_expiry_seconds: int | None
     max_messages: int
+    max_events: int
     max_result_bytes: int
     retry_after_seconds: int
 
@@ -131,6 +132,7 @@ class EngineSettings:
     redelivery_seconds: float
     drain_seconds: float
     resubmit_seconds: float
+    max_interruptions: int
     limits: LimitSettings
 
 

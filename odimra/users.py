@@ -8,10 +8,10 @@ the composition root offers it here as an :class:`AccountBook`.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from odimra.account_book import AccountBook, AccountLine, AccountRefused
 from odimra.store import StoreUnavailable
 from odimra.store.embedded import EmbeddedStore
 
@@ -23,37 +23,9 @@ if TYPE_CHECKING:
 
     OpenBook = Callable[[Settings, str], AbstractAsyncContextManager["AccountBook"]]
 
+__all__ = ["AccountBook", "AccountLine", "AccountRefused", "book_of_the_service", "with_book"]
+
 T = TypeVar("T")
-
-
-class AccountRefused(Exception):
-    """The change of an account is not possible; the text says why, without the password."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLine:
-    """What is listed of an account."""
-
-    name: str
-    role: str
-    enabled: bool
-    locked: bool
-
-
-class AccountBook(Protocol):
-    """What the command line needs of ``access``. Each may raise :class:`AccountRefused`."""
-
-    async def list(self) -> list[AccountLine]:
-        """Return every account, by name."""
-
-    async def add(self, name: str, password: str, role: str) -> None:
-        """Create an account with the id of a role."""
-
-    async def set_password(self, name: str, password: str) -> None:
-        """Set another password, which also unlocks the account."""
-
-    async def delete(self, name: str) -> None:
-        """Remove an account and end its sessions."""
 
 
 def book_of_the_service(

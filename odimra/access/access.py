@@ -32,6 +32,10 @@ from odimra.store import Store
 
 #: Passwords that HTTP Basic has proved and that are believed for a while, at most.
 BELIEVED = 1000
+#: Characters of the first password, where the rules allow as many: 24 of 32 are 120 bits.
+INITIAL = 24
+#: 32 characters that cannot be mistaken for one another.
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Access:
         # The key lives as long as the process: what is kept under it is of no use elsewhere.
         self._key = random_bytes(32)
         self._believed: OrderedDict[bytes, _Believed] = OrderedDict()
-        self._verifying: dict[bytes, asyncio.Task[bool]] = {}
+        self._proving: dict[bytes, asyncio.Task[bool]] = {}
 
     def close(self) -> None:
         """Let the hashing threads end."""
@@ -120,27 +124,22 @@ class Access:
     async def verify(self, name: str, password: str) -> Account:
         """Return the account of a name and password.
 
-        Raises :class:`AuthenticationFailed`: unknown, disabled, locked or wrong, in the same time.
+        Raises :class:`AuthenticationFailed`: unknown, disabled, locked or wrong, in the same time;
+        :class:`HashingBusy`.
         """
         account = await self.accounts.get(name)
         if account is not None and self._believes(account, password):
             if account.enabled and not account.locked(self._clock.now_ms()):
                 return account
             raise AuthenticationFailed
-        right = await self._verify_once(account, name, password)
-        if account is None:
+        proved = await self._prove_once(account, name, password)
+        if account is None or not proved:
             raise AuthenticationFailed
-        if account.locked(self._clock.now_ms()) or not account.enabled:
-            raise AuthenticationFailed
-        if not right:
-            await self.accounts.failed(name)
-            raise AuthenticationFailed
-        await self.accounts.succeeded(name)
         self._believe(account, password)
         return account
 
     def _mark(self, name: str, password: str) -> bytes:
-        text = f"{len(name)}:{name}{password}".encode()
+        text = f"{len(name)}:{name}{password}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, text, hashlib.sha256)
 
     def _believes(self, account: Account, password: str) -> bool:
@@ -160,55 +159,98 @@ class Access:
         if len(self._believed) > BELIEVED:
             self._believed.popitem(last=False)
 
-    async def _verify_once(self, account: Account | None, name: str, password: str) -> bool:
-        """Verify; requests that prove the same at the same time share one computation."""
-        hashed = None if account is None else account.hash
-        mark = self._mark(name, password) + (hashed or "").encode()
-        running = self._verifying.get(mark)
+    async def _prove_once(self, account: Account | None, name: str, password: str) -> bool:
+        """Prove; requests that prove the same at the same time share one computation.
+
+        They count as one attempt: a client that asks for several things at once with an old
+        password does not lock its account.
+        """
+        mark = self._mark(name, password) + (account.hash if account else "").encode()
+        running = self._proving.get(mark)
         if running is None:
-            running = asyncio.create_task(self._passwords.verify(hashed, password))
-            self._verifying[mark] = running
-            running.add_done_callback(lambda _: self._verifying.pop(mark, None))
+            running = asyncio.create_task(self._prove(account, password))
+            self._proving[mark] = running
+            running.add_done_callback(lambda done: self._proved(mark, done))
         return await asyncio.shield(running)
 
-    async def login(self, name: str, password: str, *, client: str = "") -> tuple[Session, str]:
-        """Open a session; return it and its token.
+    def _proved(self, mark: bytes, done: asyncio.Task[bool]) -> None:
+        del self._proving[mark]
+        if not done.cancelled():
+            done.exception()  # looked at, should all who asked have gone away
 
-        Raises :class:`AuthenticationFailed`, :class:`SessionLimitReached`.
+    async def _prove(self, account: Account | None, password: str) -> bool:
+        right = await self._passwords.verify(None if account is None else account.hash, password)
+        if account is None:
+            return False
+        if not right:
+            await self.accounts.failed(account)
+            return False
+        return await self.accounts.proved(account)
+
+    async def login(
+        self, name: str, password: str, *, client: str = "", context: str | None = None
+    ) -> tuple[Session, str]:
+        """Open a session for ``client`` (its address); return it and its token.
+
+        Raises :class:`AuthenticationFailed`, :class:`SessionLimitReached`, :class:`HashingBusy`.
         """
         account = await self.verify(name, password)
         role = await self.roles.get(account.role)
         if role is None or "Login" not in role.privileges:
             raise AuthenticationFailed
-        return await self.sessions.open(account.name, client=client)
+        return await self.sessions.open(account, client=client, context=context)
 
     async def first_start(self, state_folder: Path, password: str | None = None) -> Path | None:
         """Make the administrator's account if there is no account at all.
 
         Without ``password`` one is made by chance and written to ``initial-password`` in the state
         folder *before* the account is made, so that no crash leaves an account nobody can use.
-        Returns that file, or None when there was nothing to do.
+        Returns that file, or None when there was nothing to do or ``password`` was given.
+        Raises :class:`PasswordRejected` when ``password`` breaks the rules.
         """
         if await self.accounts.count():
             return None
         file = None
         if password is None:
             file = state_folder / "initial-password"
-            password = self._initial_password(file)
+            password = await self._initial_password(file)
+        name = self.options.administrator
         try:
-            await self.accounts.create(self.options.administrator, password, ADMINISTRATOR)
+            await self.accounts.create(name, password, ADMINISTRATOR)
         except AccountExists:
-            return None  # another process was faster, with the same password
+            # Another process was faster: with this password if it shares the folder.
+            if file is not None and not await self._is_right(name, password):
+                file.unlink(missing_ok=True)
+            return None
         return file
 
-    def _initial_password(self, file: Path) -> str:
+    async def _is_right(self, name: str, password: str) -> bool:
+        account = await self.accounts.get(name)
+        return account is not None and await self._passwords.verify(account.hash, password)
+
+    async def _initial_password(self, file: Path) -> str:
+        password = self._random_password(await self.policy.read())
+        return await asyncio.to_thread(self._write_once, file, password)
+
+    def _random_password(self, policy: Policy) -> str:
+        length = min(max(INITIAL, policy.min_password_length), policy.max_password_length)
+        # The password must not contain the name, which may be as short as one letter.
+        name = self.options.administrator.casefold()
+        letters = LETTERS.replace(name, "") if len(name) == 1 else LETTERS
+        while True:
+            password = "".join(letters[byte % len(letters)] for byte in self._random(length))
+            if name not in password:
+                return password
+
+    def _write_once(self, file: Path, password: str) -> str:
+        """Write ``password`` unless the file is there; return what is in it."""
         draft = file.with_name(f".{file.name}.{self._random(8).hex()}")
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(self._random(12).hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
         try:
+            with os.fdopen(descriptor, "w") as out:
+                out.write(password + "\n")
+                out.flush()
+                os.fsync(out.fileno())
             os.link(draft, file)  # whole or not at all, and only the first of several processes
         except FileExistsError:
             pass

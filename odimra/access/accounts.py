@@ -24,6 +24,7 @@ from odimra.store import Document, Script, Store, VersionMismatch
 
 CHANGE = Script.from_package("odimra.access", "lua/account.lua")
 FAILED = Script.from_package("odimra.access", "lua/failed.lua")
+PROVED = Script.from_package("odimra.access", "lua/proved.lua")
 #: Names fit into a URI as they are.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -52,15 +53,29 @@ class Accounts:
     def _key(self, name: str) -> str:
         return self._store.keys.of("account", name)
 
+    async def _load(self, key: str) -> Account | None:
+        reply = await self._store.call("HGETALL", key)
+        return Account.load(Document.from_reply(reply)) if reply else None
+
     async def get(self, name: str) -> Account | None:
-        """Return an account, or None."""
-        document = await self._store.documents.read(self._key(name))
-        return None if document is None else Account.load(document)
+        """Return an account, or None. A lock that is over is taken off."""
+        if NAME.fullmatch(name) is None:
+            return None
+        key = self._key(name)
+        account = await self._store.cached(key, "account", lambda: self._load(key))
+        if account is None or not account.locked_until or account.locked(self._clock.now_ms()):
+            return account
+        # In the store and not only in this answer, so that the ETag changes with what is shown.
+        change = {"op": "update", "set": {}, "unset": ["locked_until"]}
+        try:
+            return await self._run(name, {**change, "expect": [account.version]})
+        except (VersionMismatch, AccountMissing):
+            return await self._load(key)  # somebody else was faster
 
     def peek(self, name: str) -> Account | None:
         """Return an account if it is in the cache."""
-        document = self._store.documents.peek(self._key(name))
-        return None if document is None else Account.load(document)
+        found: Account | None = self._store.peek(self._key(name), "account")
+        return found
 
     async def names(self, start: int = 0, stop: int = -1) -> list[str]:
         """Return the names of the accounts from rank ``start`` to ``stop``, in their order."""
@@ -94,7 +109,10 @@ class Accounts:
             raise RoleMissing(change["set"]["role"])
         if outcome == b"last":
             raise LastAdministrator(name)
-        return Account.load(Document.from_reply(reply[1])) if len(reply) > 1 else None
+        for digest in reply[2]:
+            # The server tells every process; this one shall not answer before it knows.
+            self._store.forget(self._store.keys.of("session", digest.decode()))
+        return Account.load(Document.from_reply(reply[1])) if reply[1] else None
 
     async def _hash(self, name: str, password: str) -> str:
         policy = await self._policy.read()
@@ -151,6 +169,8 @@ class Accounts:
         Raises :class:`PasswordRejected`, :class:`AccountMissing`, :class:`RoleMissing`,
         :class:`LastAdministrator`, ``VersionMismatch``.
         """
+        wanted = None if expect is None else frozenset(expect)
+        await self._require(name, wanted)
         values: dict[str, str] = {}
         if password is not None:
             values["hash"] = await self._hash(name, password)
@@ -168,40 +188,60 @@ class Accounts:
             change["end_sessions"] = True
             if enabled is not False and keep_session is not None:
                 change["keep_session"] = keep_session
-        if expect is not None:
-            change["expect"] = sorted(expect)
+        if wanted is not None:
+            change["expect"] = sorted(wanted)
         changed = await self._run(name, change)
         assert changed is not None
         return changed
+
+    async def _require(self, name: str, wanted: frozenset[int] | None) -> None:
+        # Before a password is hashed for nothing; the step itself looks once more.
+        key = self._key(name)
+        account = await self._load(key) if NAME.fullmatch(name) else None
+        if account is None:
+            raise AccountMissing(name)
+        if wanted is not None and account.version not in wanted:
+            raise VersionMismatch(account.version)
 
     async def delete(self, name: str, *, expect: Iterable[int] | None = None) -> None:
         """Remove an account and its sessions.
 
         Raises :class:`AccountMissing`, :class:`LastAdministrator`, ``VersionMismatch``.
         """
+        if NAME.fullmatch(name) is None:
+            raise AccountMissing(name)
         change: dict[str, Any] = {"op": "delete"}
         if expect is not None:
             change["expect"] = sorted(expect)
         await self._run(name, change)
 
-    async def failed(self, name: str) -> None:
+    async def failed(self, account: Account) -> None:
         """Count a wrong password, which may lock the account."""
         policy = await self._policy.read()
-        if policy.lockout_threshold == 0:
-            return
+        if policy.lockout_threshold == 0 or policy.lockout_duration == 0:
+            return  # AccountService v1: either one switches locking off
         await self._store.script(
             FAILED,
-            keys=[self._key(name)],
+            keys=[self._key(account.name)],
             args=[
                 self._store.keys.root,
-                name,
+                account.name,
                 self._clock.now_ms(),
                 policy.lockout_threshold,
                 policy.lockout_duration * 1000,
                 policy.lockout_reset_after * 1000,
+                account.hash,
             ],
         )
 
-    async def succeeded(self, name: str) -> None:
-        """Forget the wrong passwords that came before the right one."""
-        await self._store.call("DEL", self._store.keys.of("lockout", name))
+    async def proved(self, account: Account) -> bool:
+        """Forget the wrong passwords that came before the right one.
+
+        False when the account was locked, disabled, deleted or given another password meanwhile.
+        """
+        reply = await self._store.script(
+            PROVED,
+            keys=[self._key(account.name)],
+            args=[self._store.keys.root, account.name, self._clock.now_ms(), account.hash],
+        )
+        return bool(reply == 1)

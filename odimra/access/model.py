@@ -45,6 +45,12 @@ class LastAdministrator(Exception):
     """The change would leave nobody who can administer."""
 
 
+class HashingBusy(Exception):
+    """More passwords wait to be hashed than may; ask again after ``retry_after`` seconds."""
+
+    retry_after = 1
+
+
 class RoleMissing(Exception):
     """There is no such role."""
 
@@ -67,6 +73,10 @@ class SessionMissing(Exception):
 
 class SessionLimitReached(Exception):
     """As many sessions are open as may be."""
+
+
+class SessionDataTooLong(ValueError):
+    """More was to be kept with a session than it may keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account; ``locked_until`` in epoch milliseconds, -1 until somebody unlocks it."""
+    """An account; ``locked_until`` in epoch milliseconds, 0 when it is not locked."""
 
     name: str
     role: str
@@ -110,7 +120,7 @@ class Account:
 
     def locked(self, now_ms: int) -> bool:
         """Tell whether it is locked at that time."""
-        return self.locked_until == -1 or self.locked_until > now_ms
+        return self.locked_until > now_ms
 
     @classmethod
     def load(cls, document: Document) -> Account:
@@ -129,26 +139,34 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session; times in epoch milliseconds."""
+    """An open session; times in epoch milliseconds.
+
+    ``context`` is what the client gave it, ``data`` what aiohttp-session keeps with it (JSON),
+    ``digest`` the hash of its token.
+    """
 
     id: str
     account: str
     created: int
     used: int
     client: str
+    context: str | None
+    data: str = field(repr=False)
     digest: str = field(repr=False)
 
     @classmethod
-    def load(cls, session_id: str, document: Document) -> Session:
+    def load(cls, digest: str, document: Document) -> Session:
         """Read the stored form."""
         fields = document.fields
         return cls(
-            session_id,
-            fields["account"],
-            int(fields["created"]),
-            int(fields["used"]),
-            fields.get("client", ""),
-            fields["digest"],
+            id=fields["id"],
+            account=fields["account"],
+            created=int(fields["created"]),
+            used=int(fields["used"]),
+            client=fields["client"],
+            context=fields.get("context"),
+            data=fields.get("data", "{}"),
+            digest=digest,
         )
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar, cast
 
-from odimra.store import Document, DocumentExists, Store
+from odimra.store import Document, DocumentExists, DocumentMissing, Store, VersionMismatch
+
+#: Writers that may come between a look and a write before the writer gives up.
+ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Times in seconds. A lockout threshold of 0 never locks, a duration of 0 locks for good."""
+    """Times in seconds. A lockout threshold or duration of 0 never locks (AccountService v1)."""
 
     min_password_length: int = 8
     max_password_length: int = 128
@@ -80,8 +83,8 @@ class Kept(Generic[P]):
         return found
 
     async def _load(self) -> P:
-        document = await self._store.documents.read(self._key)
-        return self._defaults if document is None else self._of(document)
+        reply = await self._store.call("HGETALL", self._key)
+        return self._of(Document.from_reply(reply)) if reply else self._defaults
 
     def _of(self, document: Document) -> P:
         numbers = {
@@ -96,25 +99,27 @@ class Kept(Generic[P]):
 
         Raises :class:`PolicyConflict`, :class:`~odimra.store.VersionMismatch`.
         """
-        current = await self.read()
-        changed = _with(current, changes)
-        if self._check is not None:
-            self._check(changed)
-        if expect is not None and current.version not in expect:
-            expect = frozenset({-1})
-        elif current.version:
-            # What was checked together is written together: nobody changed the rest meanwhile.
-            expect = frozenset({current.version})
-        else:
-            expect = None
+        wanted = None if expect is None else frozenset(expect)
+        for _ in range(ATTEMPTS):
+            current = await self._load()
+            if wanted is not None and current.version not in wanted:
+                raise VersionMismatch(current.version)
+            changed = _with(current, changes)
+            if self._check is not None:
+                self._check(changed)
+            try:
+                return self._of(await self._write(changed))
+            except (VersionMismatch, DocumentExists, DocumentMissing):
+                continue  # somebody else was faster: what is checked together is written together
+        raise VersionMismatch(current.version)
+
+    async def _write(self, policy: P) -> Document:
         values = {
-            field.name: str(getattr(changed, field.name))
-            for field in fields(changed)
+            field.name: str(getattr(policy, field.name))
+            for field in fields(policy)
             if field.name != "version"
         }
-        if current.version == 0 and expect is None:
-            try:
-                return self._of(await self._store.documents.create(self._key, values))
-            except DocumentExists:
-                expect = frozenset({-1})
-        return self._of(await self._store.documents.update(self._key, values, expect=expect))
+        documents = self._store.documents
+        if policy.version == 0:
+            return await documents.create(self._key, values)
+        return await documents.update(self._key, values, expect={policy.version})

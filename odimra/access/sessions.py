@@ -1,34 +1,44 @@
 """Sessions. The token is never stored: a session is found by a hash of it.
 
-The id of a session is that hash, cut to 128 bits: it leads nowhere back to the token, and a request
-needs no second look-up.
+The id of a session has nothing to do with its token: it is for everybody to see.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from odimra.access.model import (
+    Account,
     AuthenticationFailed,
     Session,
+    SessionDataTooLong,
     SessionLimitReached,
     SessionMissing,
 )
 from odimra.access.policy import Kept, SessionPolicy
 from odimra.clock import Clock
-from odimra.store import Script, Store
+from odimra.store import Document, DocumentMissing, Script, Store
 
 STEP = Script.from_package("odimra.access", "lua/session.lua")
-#: Bytes of a token: 256 bits.
-TOKEN = 32
-#: A use is written down once in this part of the timeout. A session lives longer by as much, so that
-#: none ends early.
-PART = 20
+#: Bytes of a token (256 bits), and of a session's id.
+TOKEN, ID = 32, 16
+TOKEN_FORM = re.compile(r"[0-9a-f]{64}")
+#: A use is noted once in this part of the timeout, and at least once in NOTED milliseconds, so that
+#: the store is not written at each request. A session may end early by as much, never late.
+PART, NOTED = 20, 10_000
+#: How long the store keeps a session that nobody closes, in milliseconds: the longest timeout that
+#: SessionService allows (v1_2_0). Whether it has ended is told by its last use, not by this.
+KEPT = 86_400_000
+#: Ended sessions that one step removes; see ``lua/session.lua``.
+PURGED = 100
+#: What aiohttp-session may keep with one session, in characters of JSON.
+DATA = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,10 @@ class SessionLimits:
     altogether: int = 1000
 
 
-def digest_of(token: str) -> str:
-    """Return the hash under which a token's session is kept."""
+def digest_of(token: str) -> str | None:
+    """Return the hash under which a token's session is kept; None for what cannot be a token."""
+    if TOKEN_FORM.fullmatch(token) is None:
+        return None
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -62,113 +74,143 @@ class Sessions:
         self._clock = clock
         self._random = random_bytes
         self._index = store.keys.index("sessions")
-
-    def _key(self, session_id: str) -> str:
-        return self._store.keys.of("session", session_id)
+        self._keys = store.keys.of("session", "")
 
     async def _step(
-        self, op: str, session_id: str, account: str, timeout: int, fields: dict[str, str]
-    ) -> str:
-        now = self._clock.now_ms()
-        end = now + timeout * 1000 * (PART + 1) // PART
-        reply = await self._store.script(
-            STEP,
-            keys=[self._key(session_id)],
-            args=[
-                *(self._store.keys.root, op, session_id, account, now, end),
-                *(self._limits.per_account, self._limits.altogether, orjson.dumps(fields)),
-            ],
-            touches=[self._index],
-        )
-        outcome: bytes = reply
-        return outcome.decode()
-
-    async def open(self, account: str, *, client: str = "") -> tuple[Session, str]:
-        """Open a session; return it and its token, which is told this once.
-
-        Raises :class:`SessionLimitReached`.
-        """
-        token = self._random(TOKEN).hex()
-        digest = digest_of(token)
-        now = self._clock.now_ms()
-        fields = {
-            "account": account,
-            "created": str(now),
-            "used": str(now),
-            "client": client,
-            "digest": digest,
-        }
+        self,
+        op: str,
+        digest: str,
+        session_id: str,
+        account: str,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Any:
         timeout = (await self._policy.read()).timeout
-        outcome = await self._step("open", digest[:32], account, timeout, fields)
-        if outcome == "limit":
-            raise SessionLimitReached(account)
-        if outcome == "account":
-            raise AuthenticationFailed
-        return Session(digest[:32], account, now, now, client, digest), token
+        return await self._store.script(
+            STEP,
+            keys=[self._keys + digest],
+            args=[
+                *(self._store.keys.root, op, session_id, account),
+                *(self._clock.now_ms(), timeout * 1000, KEPT, orjson.dumps(extra or {})),
+            ],
+        )
 
-    def _valid(self, session: Session, timeout: int, digest: str | None) -> bool:
-        if digest is not None and not hmac.compare_digest(session.digest, digest):
-            return False
-        return self._clock.now_ms() < session.used + timeout * 1000 * (PART + 1) // PART
+    async def open(
+        self, account: Account, *, client: str = "", context: str | None = None
+    ) -> tuple[Session, str]:
+        """Open a session for whom ``account`` proved to be; return it and its token, told once.
+
+        Raises :class:`SessionLimitReached`, and :class:`AuthenticationFailed` when the account has
+        another password, is disabled, locked or gone by now.
+        """
+        token, session_id = self._random(TOKEN).hex(), self._random(ID).hex()
+        digest = digest_of(token)
+        assert digest is not None
+        now = str(self._clock.now_ms())
+        fields = {"id": session_id, "account": account.name, "created": now, "used": now}
+        fields |= {"client": client, **({} if context is None else {"context": context})}
+        extra = {
+            "per_account": self._limits.per_account,
+            "altogether": self._limits.altogether,
+            "hash": account.hash,
+            "digest": digest,
+            "fields": fields,
+        }
+        outcome = await self._step("open", digest, session_id, account.name, extra)
+        if outcome == b"limit":
+            raise SessionLimitReached(account.name)
+        if outcome == b"account":
+            raise AuthenticationFailed
+        return Session.load(digest, Document(fields, 1)), token
+
+    def _is_open(self, session: Session, timeout: int) -> bool:
+        return self._clock.now_ms() < session.used + timeout * 1000
+
+    def _is_noted(self, session: Session, timeout: int) -> bool:
+        return self._clock.now_ms() - session.used < min(timeout * 1000 // PART, NOTED)
+
+    async def _load(self, digest: str) -> Session | None:
+        reply = await self._store.call("HGETALL", self._keys + digest)
+        return Session.load(digest, Document.from_reply(reply)) if reply else None
 
     async def find(self, token: str) -> Session | None:
-        """Return the open session of a token, or None; its use is written down now and then."""
+        """Return the open session of a token, or None; its use is noted now and then."""
         digest = digest_of(token)
+        if digest is None:
+            return None
         timeout = (await self._policy.read()).timeout
-        document = await self._store.documents.read(self._key(digest[:32]))
-        if document is None:
+        session = await self._store.cached(
+            self._keys + digest, "session", lambda: self._load(digest)
+        )
+        if session is None or not self._is_open(session, timeout):
             return None
-        session = Session.load(digest[:32], document)
-        if not self._valid(session, timeout, digest):
+        if not self._is_noted(session, timeout) and (
+            await self._step("use", digest, session.id, session.account) == b"missing"
+        ):
             return None
-        if self._clock.now_ms() - session.used >= timeout * 1000 // PART:
-            await self._step("use", session.id, session.account, timeout, {})
         return session
 
     def peek(self, token: str) -> Session | None:
-        """Return the open session of a token if it is in the cache and its use need not be noted."""
-        policy = self._policy.peek()
-        if policy is None:
+        """Return the open session of a token if it is in the cache and its use is noted."""
+        policy, digest = self._policy.peek(), digest_of(token)
+        if policy is None or digest is None:
             return None
-        digest = digest_of(token)
-        document = self._store.documents.peek(self._key(digest[:32]))
-        if document is None:
-            return None
-        session = Session.load(digest[:32], document)
-        if not self._valid(session, policy.timeout, digest):
-            return None
-        if self._clock.now_ms() - session.used >= policy.timeout * 1000 // PART:
+        session: Session | None = self._store.peek(self._keys + digest, "session")
+        if (
+            session is None
+            or not self._is_open(session, policy.timeout)
+            or not self._is_noted(session, policy.timeout)
+        ):
             return None
         return session
 
     async def get(self, session_id: str) -> Session | None:
         """Return an open session by its id, or None."""
-        document = await self._store.documents.read(self._key(session_id))
-        if document is None:
-            return None
-        session = Session.load(session_id, document)
+        reply = await self._store.call("GET", self._store.keys.of("session_id", session_id))
+        session = None if reply is None else await self._load(reply.decode())
         timeout = (await self._policy.read()).timeout
-        return session if self._valid(session, timeout, None) else None
+        return session if session is not None and self._is_open(session, timeout) else None
 
-    def _open_index(self, account: str | None) -> str:
-        return self._index if account is None else f"{self._index}:{account}"
+    async def _listed(self, account: str | None) -> tuple[str, str]:
+        """Return the index of one account's sessions or of all, and where its open ones begin."""
+        timeout = (await self._policy.read()).timeout
+        index = self._index if account is None else f"{self._index}:{account}"
+        return index, f"({self._clock.now_ms() - timeout * 1000}"
 
     async def count(self, account: str | None = None) -> int:
         """Return how many sessions are open, of one account or of all."""
-        index, now = self._open_index(account), self._clock.now_ms()
-        return int(await self._store.call("ZCOUNT", index, f"({now}", "+inf"))
+        index, oldest = await self._listed(account)
+        return int(await self._store.call("ZCOUNT", index, oldest, "+inf"))
 
     async def page(self, skip: int, top: int, account: str | None = None) -> list[str]:
-        """Return ids of open sessions, those that end first first."""
-        index, now = self._open_index(account), self._clock.now_ms()
-        reply = await self._store.call(
-            "ZRANGEBYSCORE", index, f"({now}", "+inf", "LIMIT", skip, top
-        )
+        """Return ids of open sessions, those that were not used for longest first."""
+        index, oldest = await self._listed(account)
+        reply = await self._store.call("ZRANGEBYSCORE", index, oldest, "+inf", "LIMIT", skip, top)
         return [member.decode() for member in reply]
 
-    async def close(self, session_id: str) -> None:
+    async def close(self, session: Session) -> None:
         """Close a session. Raises :class:`SessionMissing`."""
-        session = await self.get(session_id)
-        account = "" if session is None else session.account
-        if await self._step("close", session_id, account, 0, {}) == "missing":
-            raise SessionMissing(session_id)
+        if await self._step("close", session.digest, session.id, session.account) == b"missing":
+            raise SessionMissing(session.id)
+
+    async def set_timeout(self, seconds: int, *, expect: Iterable[int] | None) -> SessionPolicy:
+        """Change the timeout, in seconds without use; it counts for the open sessions too.
+
+        Raises :class:`~odimra.store.VersionMismatch`.
+        """
+        # What has ended goes first: a longer timeout must not bring it back.
+        while await self._step("purge", "", "", "") == PURGED:
+            pass
+        return await self._policy.write({"timeout": seconds}, expect=expect)
+
+    async def keep(self, session: Session, data: Mapping[str, Any]) -> None:
+        """Keep what aiohttp-session holds with a session.
+
+        Raises :class:`SessionDataTooLong`, :class:`SessionMissing`.
+        """
+        text = orjson.dumps(data).decode()
+        if len(text) > DATA:
+            raise SessionDataTooLong(f"a session keeps {DATA} characters")
+        try:
+            await self._store.documents.update(self._keys + session.digest, {"data": text})
+        except DocumentMissing:
+            raise SessionMissing(session.id) from None

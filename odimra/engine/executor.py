@@ -1,7 +1,7 @@
 """The only module that knows docket, the library that delivers hand-overs to workers.
 
-docket is used as a dumb executor, at least once, of ``run(handover)``; what a task is and how far it
-is, is told by the task's own record. The library's limits that shape this module:
+docket is used as a dumb executor, at least once, of ``run(handover)``; what a task is and how far
+it is, is told by the task's own record. The library's limits that shape this module:
 
 - Arguments travel pickled, so a hand-over is a plain string and the store is private.
 - Its own record of a run is short-lived and not needed: ``execution_ttl`` is 0.

@@ -11,13 +11,24 @@ from odimra.clock import Clock
 from odimra.engine.context import JobCancelled, JobContext, JobSuspended
 from odimra.engine.registry import Outcome, Registry, UnknownKind
 from odimra.store import StoreUnavailable
-from odimra.tasks import Fenced, TaskMessage, TaskMissing, Tasks, TransitionRefused, states
+from odimra.tasks import (
+    Fenced,
+    ResultTooLong,
+    TaskMessage,
+    TaskMissing,
+    Tasks,
+    TransitionRefused,
+    states,
+)
 from odimra.tasks.model import Result
 
 log = logging.getLogger(__name__)
 
 #: What the task says of a job that broke; the reason is in the log, not in the answer.
 BROKEN = TaskMessage("Base.1.22.InternalError", severity="Critical")
+
+#: What the task says of a result that is too long to be kept.
+TOO_LONG = TaskMessage("Base.1.22.InsufficientStorage", severity="Critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,11 @@ class Runner:
             log.exception("%s (%s) broke", job.task.id, kind)
             outcome = Outcome(states.EXCEPTION, Result(500), (BROKEN,))
         try:
-            await job.finish(outcome)
+            try:
+                await job.finish(outcome)
+            except ResultTooLong as error:
+                log.error("%s", error)
+                await job.finish(Outcome(states.EXCEPTION, Result(507), (TOO_LONG,)))
         except (Fenced, TaskMissing) as error:
             log.warning("the end of %s was refused: %s", job.task.id, error)
 

@@ -1,4 +1,7 @@
-"""Accounts (ManagerAccount v1_14_1). One's own is seen and its password changed with ConfigureSelf."""
+"""Accounts (ManagerAccount v1_14_1).
+
+With ConfigureSelf alone one sees one's own account and changes its password.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from odimra.access import (
     AccountExists,
     AccountLimitReached,
     AccountMissing,
+    HashingBusy,
     LastAdministrator,
     PasswordRejected,
     Principal,
@@ -25,6 +29,7 @@ ROLES = "/redfish/v1/AccountService/Roles"
 TYPE = "ManagerAccount.v1_14_1.ManagerAccount"
 
 TRANSLATIONS: Translations = {
+    HashingBusy: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     PasswordRejected: lambda error: errors.property_value_error("Password"),
     AccountExists: lambda error: errors.resource_already_exists(
         "ManagerAccount", "UserName", str(error)
@@ -135,31 +140,17 @@ class AccountFace:
         reply.headers = {"Location": account.uri}
         return reply
 
-    async def _seen(self, call: Call) -> Account:
+    async def read(self, call: Call) -> Reply:
+        """``GET`` of an account; that others' need more is in the privilege map."""
         name = call.params["account"]
-        # Whether an account exists is nobody's business who may not see it.
-        if not _manages(call.principal) and name != call.principal.account:
-            raise errors.insufficient_privilege()
         account = await self._access.accounts.get(name)
         if account is None:
             raise errors.resource_not_found("ManagerAccount", name)
-        return account
-
-    async def read(self, call: Call) -> Reply:
-        """``GET`` of an account."""
-        return self._reply(await self._seen(call))
+        return self._reply(account)
 
     async def patch(self, call: Call) -> Reply:
-        """``PATCH``; with ConfigureSelf alone, of one's own password only."""
+        """``PATCH``; who may change what is in the privilege map."""
         name, body, principal = call.params["account"], call.body, call.principal
-        if "ConfigureUsers" not in principal.privileges and (
-            name != principal.account or set(body) != {"Password"}
-        ):
-            raise errors.insufficient_privilege()
-        if body.get("Locked") is True:
-            raise errors.property_value_not_in_list(True, "Locked")
-        if body.get("UserName", name) != name:
-            raise errors.property_not_writable("UserName")
         if principal.password_change_required and "Password" not in body:
             raise errors.password_change_required(principal.account_uri)
         account = await self._access.accounts.update(
@@ -176,5 +167,8 @@ class AccountFace:
 
     async def delete(self, call: Call) -> Reply:
         """``DELETE`` of an account, with its sessions."""
-        await self._access.accounts.delete(call.params["account"], expect=call.expected())
+        try:
+            await self._access.accounts.delete(call.params["account"], expect=call.expected())
+        except LastAdministrator:
+            raise errors.resource_cannot_be_deleted() from None
         return Reply(204)

@@ -62,10 +62,10 @@ class BodySchema:
 
     def check(self, body: Mapping[str, Any], action: str | None = None) -> None:
         """Raise one error that tells all that the schema refuses in ``body``."""
-        found = [errors.property_not_writable(name) for name in _written(body, self._read_only)]
+        seen = set(_written(body, self._read_only))
+        found = [errors.property_not_writable(name) for name in sorted(seen)]
         if not found and self._validator.is_valid(body):
             return
-        seen: set[str] = set()
         for error in self._validator.iter_errors(body):
             for name, one in _translate(error, action):
                 # One message for one value: what is not of the type is not in the list either.
@@ -125,6 +125,10 @@ def _translate(error: Any, action: str | None) -> Iterator[tuple[str, RedfishErr
     elif not name:
         # Of the body as a whole: too few properties, too many.
         yield name, errors.unrecognized_body()
+    elif keyword == "maxItems" and not action:
+        yield name, errors.array_size_too_long(name, error.kind.limit)
+    elif keyword == "minItems" and not action:
+        yield name, errors.array_size_too_short(name, error.kind.limit)
     elif (kind := _KINDS.get(keyword)) is None:
         yield (
             name,

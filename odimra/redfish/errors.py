@@ -152,6 +152,16 @@ def property_value_out_of_range(value: Any, name: str) -> RedfishError:
     return _error(400, "PropertyValueOutOfRange", *args, related=[pointer(name)])
 
 
+def array_size_too_long(name: str, limit: int) -> RedfishError:
+    """Say that the array holds more than ``limit`` elements."""
+    return _error(400, "ArraySizeTooLong", name, limit, related=[pointer(name)])
+
+
+def array_size_too_short(name: str, limit: int) -> RedfishError:
+    """Say that the array holds fewer than ``limit`` elements."""
+    return _error(400, "ArraySizeTooShort", name, limit, related=[pointer(name)])
+
+
 def property_value_error(name: str) -> RedfishError:
     """Say that the value is not valid, and is not shown."""
     return _error(400, "PropertyValueError", name, related=[pointer(name)])

@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import re
 
-from odimra.redfish import errors
-
 #: One tag of a list: a quoted string, weak or strong, or a star.
 TAG = re.compile(r'\s*(\*|(?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
-#: More tags than this in one header are no honest request.
+#: More tags than this in one header are no honest request; the others are not looked at.
 MOST = 50
 #: A version has no more digits than this.
 LONGEST = 40
 
 
-def parse(header: str | None, name: str) -> tuple[str, ...] | None:
-    """Return the tags of a header, quoted; ``("*",)`` for any. Raises 400 when it is malformed."""
+def parse(header: str | None) -> tuple[str, ...] | None:
+    """Return the tags of a header, quoted; ``("*",)`` for any, None without the header.
+
+    What is no tag is passed over: a condition that cannot be read is one that no resource meets,
+    not one that is not there.
+    """
     if header is None:
         return None
     tags: list[str] = []
     position = 0
-    while position < len(header):
+    while position < len(header) and len(tags) < MOST:
         found = TAG.match(header, position)
-        if found is None or len(tags) >= MOST:
-            raise errors.header_invalid(name)
+        if found is None:
+            comma = header.find(",", position)
+            position = len(header) if comma < 0 else comma + 1
+            continue
         tags.append(found[1])
         position = found.end()
-    if not tags:
-        raise errors.header_invalid(name)
     return ("*",) if "*" in tags else tuple(tags)
 
 

@@ -189,7 +189,7 @@ class Frame:
         if "?" in request.raw_path:
             query = Query.parse(request, self._options.query)
         if request.method not in READS:
-            call.if_match = etag.parse(given.get(hdrs.IF_MATCH), hdrs.IF_MATCH)
+            call.if_match = etag.parse(given.get(hdrs.IF_MATCH))
             if request.method != "DELETE":
                 call.body = await self._body(endpoint, call)
         reply = await endpoint.handler(call)
@@ -269,7 +269,7 @@ class Frame:
             answered[hdrs.ETAG] = f'"{reply.etag}"'
             known = given.get(hdrs.IF_NONE_MATCH)
             if known is not None and request.method in READS and reply.status == 200:
-                tags = etag.parse(known, hdrs.IF_NONE_MATCH)
+                tags = etag.parse(known)
                 if tags is not None and not etag.none_match(tags, reply.etag):
                     response.set_status(304)
                     response.body = raw = None

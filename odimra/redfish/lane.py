@@ -1,7 +1,8 @@
 """The fast lane: a GET that was answered before is answered again with the same bytes.
 
-Only what the cache vouches for: the body is the one that was rendered, while the server has not said
-that its source changed; who asks is found in the cache too, or the request takes the ordinary way.
+Only what the cache vouches for: the body is the one that was rendered, while the server has not
+said that its source changed; who asks is found in the cache too, or the request takes the ordinary
+way.
 The ordinary way answers everything; this one must give the same answer or none.
 """
 

@@ -26,9 +26,9 @@ class Call:
     """What a handler gets: who asks, for what, with which body.
 
     ``if_match`` holds the ETags of the request as they stand in it (quoted), ``("*",)`` for any,
-    None when there is no such header. ``body`` has passed its schema. ``inner`` is set when the
-    resource is read for another one's answer (``$expand``) and a rendered body is of no use; ``at``
-    is then where it is.
+    empty when none can be read, None when there is no such header. ``body`` has passed its schema.
+    ``inner`` is set when the resource is read for another one's answer (``$expand``) and a rendered
+    body is of no use; ``at`` is then where it is.
     """
 
     request: web.Request
@@ -109,8 +109,9 @@ class Listed:
 class Collection:
     """What the handler of a collection returns; the frame renders its pages.
 
-    ``extra`` are properties beside the members. ``render`` returns the rendered page (bytes, as they are kept) behind the
-    first ``skip`` of at most ``top`` members; a source that can keep pages offers it.
+    ``extra`` are properties beside the members. ``render`` returns the rendered page
+    (bytes, as they are kept) behind the first ``skip`` of at most ``top`` members; a source
+    that can keep pages offers it.
     """
 
     uri: str

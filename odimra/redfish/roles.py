@@ -72,7 +72,9 @@ class RoleFace:
 
     async def create(self, call: Call) -> Reply:
         """``POST``: make a role of one's own."""
-        role = await self._roles.create(call.body["RoleId"], call.body["AssignedPrivileges"])
+        role = await self._roles.create(
+            call.body["RoleId"], call.body.get("AssignedPrivileges", [])
+        )
         reply = _reply(role, 201)
         reply.headers = {"Location": f"{URI}/{role.id}"}
         return reply

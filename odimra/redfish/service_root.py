@@ -1,6 +1,6 @@
 """The service root (ServiceRoot v1_20_0) and the fixed URIs about it; all can be read by everybody.
 
-``/redfish``, ``/redfish/v1/``, ``/redfish/v1/odata`` and ``/redfish/v1/$metadata`` (DSP0266 6.2, 8).
+``/redfish``, ``/redfish/v1/``, ``/redfish/v1/odata``, ``/redfish/v1/$metadata`` (DSP0266 6.2, 8).
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def resources(
     document = metadata([TYPE, *types])
 
     async def read_metadata(call: Call) -> Reply:
-        return Reply(raw=document, headers={"Content-Type": "application/xml"})
+        return Reply(raw=document)
 
     return [
         Resource("/redfish", "ServiceRoot", get=versions, public=True),
         Resource(ROOT, "ServiceRoot", TYPE, get=root, public=True),
         Resource("/redfish/v1/odata", "ServiceRoot", get=odata, public=True),
-        Resource(METADATA, "ServiceRoot", get=read_metadata, public=True),
+        Resource(METADATA, "ServiceRoot", get=read_metadata, public=True, media="application/xml"),
     ]
 
 

@@ -23,6 +23,9 @@ URI = f"{SERVICE}/Sessions"
 SERVICE_TYPE = "SessionService.v1_2_0.SessionService"
 TYPE = "Session.v1_8_0.Session"
 
+#: What is shown of a session never changes.
+ETAG = "1"
+
 TRANSLATIONS: Translations = {SessionLimitReached: lambda error: errors.session_limit_exceeded()}
 
 
@@ -97,8 +100,9 @@ class SessionFace:
 
     async def patch_service(self, call: Call) -> Reply:
         """``PATCH`` of the timeout, in seconds without use."""
-        changes = {"timeout": call.body["SessionTimeout"]}
-        policy = await self._access.session_policy.write(changes, expect=call.expected())
+        policy = await self._access.sessions.set_timeout(
+            call.body["SessionTimeout"], expect=call.expected()
+        )
         return self._service(policy)
 
     # Sessions
@@ -112,10 +116,12 @@ class SessionFace:
             "Id": session.id,
             "Name": f"Session of {session.account}",
             "UserName": session.account,
-            "Password": None,  # never told
+            "Password": None,  # never told, as the token
+            "Token": None,
             "CreatedTime": iso_seconds(session.created),
             "SessionType": "Redfish",
-            **({"ClientOriginIPAddress": session.client} if session.client else {}),
+            "ClientOriginIPAddress": session.client or None,
+            "Context": session.context,
         }
 
     @staticmethod
@@ -136,7 +142,10 @@ class SessionFace:
         """``POST``: open a session; the token is told in ``X-Auth-Token``, once."""
         name = call.body["UserName"]
         session, token = await self._access.login(
-            name, call.body["Password"], client=call.request.remote or ""
+            name,
+            call.body["Password"],
+            client=call.request.remote or "",
+            context=call.body.get("Context"),
         )
         body = self._body(session)
         account = await self._access.accounts.get(name)
@@ -150,7 +159,7 @@ class SessionFace:
             "X-Auth-Token": token,
             "Cache-Control": "no-store",
         }
-        return Reply(201, body, headers)
+        return Reply(201, body, headers, etag=ETAG)
 
     async def _seen(self, call: Call) -> Session:
         session = await self._access.sessions.get(call.params["session"])
@@ -162,13 +171,13 @@ class SessionFace:
 
     async def read(self, call: Call) -> Reply:
         """``GET`` of a session."""
-        return Reply(body=self._body(await self._seen(call)))
+        return Reply(body=self._body(await self._seen(call)), etag=ETAG)
 
     async def logout(self, call: Call) -> Reply:
         """``DELETE``: close a session."""
         session = await self._seen(call)
         try:
-            await self._access.sessions.close(session.id)
+            await self._access.sessions.close(session)
         except SessionMissing:
             raise errors.resource_not_found("Session", session.id) from None
         return Reply(204)

@@ -52,8 +52,8 @@ class TaskRepresentation:
     def task(self, task: Task, now_ms: int) -> dict[str, Any]:
         """Return the Task resource (Task v1_7_4).
 
-        EndTime and TaskStatus are there only when it has ended, Payload only unless hidden, SubTasks
-        only when there are some.
+        EndTime and TaskStatus are there only when it has ended, Payload unless it is hidden,
+        SubTasks when there are some.
         """
         body: dict[str, Any] = {
             "@odata.id": task_uri(task),
@@ -94,7 +94,7 @@ class TaskRepresentation:
         return body
 
     def message(self, message: TaskMessage) -> dict[str, Any]:
-        """Return an entry of ``Messages`` (Message v1_3_0), worded by its registry if it has none."""
+        """Return an entry of ``Messages`` (Message v1_3_0), worded by its registry if need be."""
         if message.text:
             shown: dict[str, Any] = {
                 "MessageId": message.message_id,

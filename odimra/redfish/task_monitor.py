@@ -1,4 +1,4 @@
-"""Task monitors: how a client follows an operation to its result (DSP0266, asynchronous operations).
+"""Task monitors: how a client follows an operation to its result (DSP0266 12.2).
 
 202 with the Task while it runs; then what the operation would have answered; 404 once gone. DELETE
 cancels the operation and keeps its Task.

@@ -102,8 +102,10 @@ class ReadCache:
         return value
 
     async def read(self, key: str, variant: Hashable, load: Callable[[], Awaitable[T]]) -> T:
-        """Return the value kept, else what ``load`` returns, which is kept unless ``key`` changes
-        while it loads. Concurrent reads of one value load it once."""
+        """Return the value kept, else what ``load`` returns.
+
+        That is kept unless ``key`` changes while it loads. Concurrent reads load it once.
+        """
         found = self.peek(key, variant)
         if found is not None:
             return found  # type: ignore[no-any-return]

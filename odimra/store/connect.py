@@ -32,7 +32,7 @@ class ConnectOptions:
 
 def _common(options: ConnectOptions) -> dict[str, Any]:
     # socket_timeout stays None: redis-py 8 would otherwise wrap every read in a task of its own
-    # (a fifth of the speed) and abort blocking reads. The time limit is the coalescer's, one a batch.
+    # (a fifth of the speed) and abort blocking reads. The time limit is the coalescer's.
     # Nothing is retried: a script that was applied before its answer was lost must not run twice.
     return {
         "socket_timeout": None,
@@ -56,7 +56,7 @@ def connect(options: ConnectOptions) -> Client:
             common.pop("socket_keepalive")
         pool = BlockingConnectionPool.from_url(
             options.url,
-            # More than the lanes of the coalescer: the tracking cache and the signals have their own.
+            # More than the coalescer's lanes: the tracking cache and the signals have their own.
             max_connections=options.connections + 4,
             timeout=options.timeout,
             **common,

@@ -101,7 +101,7 @@ class Documents:
     async def update(
         self,
         key: str,
-        set: Mapping[str, str] | None = None,  # noqa: A002 - HSET's own word
+        set: Mapping[str, str] | None = None,
         *,
         unset: Iterable[str] = (),
         expect: Iterable[int] | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -62,10 +63,8 @@ class Store:
         """Let go of every connection."""
         await self._tracker.stop()
         await self._coalescer.close()
-        try:
+        with contextlib.suppress(RedisError, OSError):  # it is gone: nothing is left to let go of
             await self._client.aclose()
-        except (RedisError, OSError):
-            pass  # it is gone: there is nothing left to let go of
 
     async def call(self, *command: Argument) -> Any:
         """Return the raw reply (bytes) to one command."""

@@ -5,6 +5,7 @@ The heart of the service. Called by the engine and by the faces; knows the store
 
 from odimra.tasks.errors import (
     Fenced,
+    ResultTooLong,
     TaskError,
     TaskMissing,
     TaskServiceDisabled,
@@ -22,6 +23,7 @@ __all__ = [
     "NewTask",
     "Payload",
     "Result",
+    "ResultTooLong",
     "Step",
     "Task",
     "TaskError",

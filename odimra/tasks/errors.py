@@ -37,3 +37,11 @@ class Fenced(TaskError):
 
 class TaskServiceDisabled(TaskError):
     """``ServiceEnabled`` is false: no task is started."""
+
+
+class ResultTooLong(TaskError):
+    """The result of the operation is longer than one that is stored."""
+
+    def __init__(self, task_id: str, size: int) -> None:
+        super().__init__(f"the result of {task_id} has {size} bytes")
+        self.size = size

@@ -19,6 +19,7 @@ from odimra.store import Script, Store
 from odimra.tasks import states
 from odimra.tasks.errors import (
     Fenced,
+    ResultTooLong,
     TaskMissing,
     TaskServiceDisabled,
     TasksFull,
@@ -33,14 +34,16 @@ class TaskOptions:
     """How many tasks are kept, and how.
 
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
-    task; ``max_events`` on the stream; ``resubmit_ms`` until a hand-over that nobody took is
-    repeated; ``max_interruptions`` workers may die of one task.
+    task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result;
+    ``resubmit_ms`` until a hand-over that nobody took is repeated;
+    ``max_interruptions`` workers may die of one task.
     """
 
     max_tasks: int = 10_000
     policy: str = "Oldest"
     max_messages: int = 100
     max_events: int = 100_000
+    max_result_bytes: int = 262_144
     resubmit_ms: int = 30_000
     retry_after: int = 5
     max_interruptions: int = 10
@@ -256,8 +259,12 @@ class Tasks:
         """Change a task in one step and return its desired state (``run suspend cancel``).
 
         Raises :class:`TaskMissing`, :class:`Fenced`, :class:`TaskVersionMismatch`,
-        :class:`TransitionRefused`.
+        :class:`TransitionRefused`, :class:`ResultTooLong`.
         """
+        if change.result is not None:
+            size = len(change.result.stored())
+            if size > self.options.max_result_bytes:
+                raise ResultTooLong(task_id, size)
         step = await self._step("change", task_id, task_id, change.stored())
         self._check(step, task_id)
         desired = step.extra[1] if step.extra else None

@@ -64,7 +64,7 @@ class Forever:
 
 
 class Deaf:
-    """Catches what it should let pass, as careless code does, and has to be stopped all the same."""
+    """Catches what it should let pass, as careless code does, and has to be stopped anyway."""
 
     name = "deaf"
 
@@ -73,13 +73,22 @@ class Deaf:
             try:
                 await asyncio.sleep(0.01)
                 await job.progress()
-            except Exception:
+            except Exception:  # noqa: BLE001 - that is what is wrong with it
                 continue
+
+
+class Verbose:
+    """Ends with a result that is longer than any that is kept."""
+
+    name = "verbose"
+
+    async def run(self, job: JobContext) -> Outcome:
+        return Outcome(result=Result(200, {"text": "x" * 300_000}))
 
 
 def registry(store: Store) -> Registry:
     """Return all of them."""
     kinds = Registry()
-    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf()):
+    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf(), Verbose()):
         kinds.add(kind)
     return kinds

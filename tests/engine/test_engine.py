@@ -70,6 +70,13 @@ async def test_a_job_that_breaks_ends_its_task_and_keeps_its_reason_to_the_log(
     assert "secret" not in repr(task.messages) and "a secret reason" in caplog.text
 
 
+async def test_a_result_that_is_too_long_to_be_kept_is_said_to_be(tasks: Tasks) -> None:
+    task = await until(tasks, (await tasks.create(new("verbose"))).id)
+    assert task.task_state == states.EXCEPTION
+    assert task.result is not None and (task.result.status, task.result.body) == (507, None)
+    assert "Base.1.22.InsufficientStorage" in [message.message_id for message in task.messages]
+
+
 async def test_a_kind_nobody_knows_ends_its_task(tasks: Tasks) -> None:
     task = await until(tasks, (await tasks.create(new("unheard-of"))).id)
     assert task.task_state == states.EXCEPTION

@@ -1,4 +1,4 @@
-"""A worker process for tests: ``python -m tests.engine.worker URL NAMESPACE``; SIGTERM drains it."""
+"""A worker process: ``python -m tests.engine.worker URL NAMESPACE``; SIGTERM drains it."""
 
 from __future__ import annotations
 

@@ -76,6 +76,9 @@ class Service:
     folder: Path | None = None
     ready_seconds: float = 60.0
     administrator: str = "admin"
+    #: The administrator's first password; empty: the service makes one. A service on a store that
+    #: has its administrator already needs the one that was given then.
+    first_password: str = ""
 
     def __enter__(self) -> Service:
         self._temporary = None
@@ -101,7 +104,11 @@ class Service:
                 *("--config", str(config), *self.flags),
             ],
             cwd=self.folder,
-            env=clean_environment(PYTHONPATH=str(CHECKOUT), PYTHONUNBUFFERED="1"),
+            env=clean_environment(
+                PYTHONPATH=str(CHECKOUT),
+                PYTHONUNBUFFERED="1",
+                **({"ODIMRA_INITIAL_PASSWORD": self.first_password} if self.first_password else {}),
+            ),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -142,7 +149,9 @@ class Service:
 
     @property
     def password(self) -> str:
-        """The administrator's password, as the first start left it in the state folder."""
+        """The administrator's password: the given one, or what the first start left in a file."""
+        if self.first_password:
+            return self.first_password
         return (self.state / "initial-password").read_text("utf-8").strip()
 
     def client(self) -> Client:

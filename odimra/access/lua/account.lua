@@ -40,12 +40,19 @@ if old_role ~= role then
   if role then redis.call('HINCRBY', counts, 'role:' .. role, 1) end
 end
 
+-- Digests of the sessions that end, so that the caller drops its copies.
+local ended = {}
 if c.end_sessions or c.op == 'delete' then
-  local own = root .. 'index:sessions:' .. c.name
+  local all = root .. 'index:sessions'
+  local own = all .. ':' .. c.name
   for _, id in ipairs(redis.call('ZRANGE', own, 0, -1)) do
     if id ~= c.keep_session then
-      redis.call('DEL', root .. 'session:' .. id)
-      redis.call('ZREM', root .. 'index:sessions', id)
+      local digest = redis.call('GET', root .. 'session_id:' .. id)
+      if digest then
+        redis.call('DEL', root .. 'session:' .. digest, root .. 'session_id:' .. id)
+        ended[#ended + 1] = digest
+      end
+      redis.call('ZREM', all, id)
       redis.call('ZREM', own, id)
     end
   end
@@ -54,7 +61,7 @@ end
 if c.op == 'delete' then
   redis.call('DEL', KEYS[1], root .. 'lockout:' .. c.name)
   redis.call('ZREM', index, c.name)
-  return {'ok'}
+  return {'ok', {}, ended}
 end
 for field, value in pairs(c.set) do redis.call('HSET', KEYS[1], field, value) end
 for _, field in ipairs(c.unset or {}) do redis.call('HDEL', KEYS[1], field) end
@@ -65,4 +72,4 @@ if c.op == 'create' then
 else
   redis.call('HINCRBY', KEYS[1], 'version', 1)
 end
-return {'ok', redis.call('HGETALL', KEYS[1])}
+return {'ok', redis.call('HGETALL', KEYS[1]), ended}

@@ -1,28 +1,63 @@
--- Open a session within the limits, use it, or close it; the indexes know when each one ends.
--- KEYS: 1 session. ARGV: 1 root, 2 open|use|close, 3 id, 4 account, 5 now ms, 6 end ms, 7 per account,
--- 8 altogether, 9 JSON of the fields
-local root, op, id, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
-local all = root .. 'index:sessions'
+-- Open a session within the limits, note its use, close it, or purge those that have ended. The indexes
+-- hold the time of the last use, so that a change of the timeout counts for all sessions at once.
+-- KEYS: 1 session. ARGV: 1 root of all keys, 2 open|use|close|purge, 3 id, 4 account, 5 now ms, 6 timeout ms,
+-- 7 how long the store keeps it ms, 8 JSON {per_account, altogether, hash, digest, fields} for open
+local root, op, id, now, timeout = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[6])
+local all, by_id = root .. 'index:sessions', root .. 'session_id:' .. id
 local own = all .. ':' .. ARGV[4]
-if op == 'close' then
+local dead = now - timeout
+
+local function close()
   redis.call('ZREM', all, id)
   redis.call('ZREM', own, id)
+  redis.call('DEL', by_id)
   return redis.call('DEL', KEYS[1]) == 1 and 'ok' or 'missing'
 end
-if op == 'use' then
-  if redis.call('EXISTS', KEYS[1]) == 0 then return 'missing' end
-  redis.call('HSET', KEYS[1], 'used', now)
-else
-  redis.call('ZREMRANGEBYSCORE', all, '-inf', now)
-  redis.call('ZREMRANGEBYSCORE', own, '-inf', now)
-  if redis.call('ZCARD', own) >= tonumber(ARGV[7]) then return 'limit' end
-  if redis.call('ZCARD', all) >= tonumber(ARGV[8]) then return 'limit' end
-  -- The account may have gone since its password was checked.
-  if redis.call('EXISTS', root .. 'account:' .. ARGV[4]) == 0 then return 'account' end
-  for field, value in pairs(cjson.decode(ARGV[9])) do redis.call('HSET', KEYS[1], field, value) end
-  redis.call('HSET', KEYS[1], 'version', 1)
+
+-- A bounded number in one step; returns how many it were.
+local function purge()
+  local ended = redis.call('ZRANGEBYSCORE', all, '-inf', dead, 'LIMIT', 0, 100)
+  for _, old in ipairs(ended) do
+    local digest = redis.call('GET', root .. 'session_id:' .. old)
+    if digest then
+      local account = redis.call('HGET', root .. 'session:' .. digest, 'account')
+      if account then redis.call('ZREM', all .. ':' .. account, old) end
+      redis.call('DEL', root .. 'session:' .. digest, root .. 'session_id:' .. old)
+    end
+    redis.call('ZREM', all, old)
+  end
+  return #ended
 end
-redis.call('PEXPIREAT', KEYS[1], ARGV[6])
-redis.call('ZADD', all, ARGV[6], id)
-redis.call('ZADD', own, ARGV[6], id)
+
+if op == 'close' then return close() end
+if op == 'purge' then return purge() end
+
+if op == 'use' then
+  local used = tonumber(redis.call('HGET', KEYS[1], 'used'))
+  if not used then return 'missing' end
+  if used <= dead then
+    close()
+    return 'missing'
+  end
+  -- Clocks of two hosts differ: a use never makes a session older.
+  if now > used then redis.call('HSET', KEYS[1], 'used', now) else now = used end
+else
+  local c = cjson.decode(ARGV[8])
+  -- The account may have changed while its password was being checked.
+  local account = redis.call('HMGET', root .. 'account:' .. ARGV[4], 'hash', 'enabled', 'locked_until')
+  local locked = tonumber(account[3] or '0')
+  if account[1] ~= c.hash or account[2] ~= '1' or locked > now then return 'account' end
+  purge()
+  redis.call('ZREMRANGEBYSCORE', own, '-inf', dead)
+  if redis.call('ZCARD', own) >= c.per_account then return 'limit' end
+  if redis.call('ZCOUNT', all, '(' .. dead, '+inf') >= c.altogether then return 'limit' end
+  for field, value in pairs(c.fields) do redis.call('HSET', KEYS[1], field, value) end
+  redis.call('HSET', KEYS[1], 'version', 1)
+  redis.call('SET', by_id, c.digest)
+end
+-- Relative, not at a time: the store's clock is not ours.
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+redis.call('PEXPIRE', by_id, ARGV[7])
+redis.call('ZADD', all, now, id)
+redis.call('ZADD', own, now, id)
 return 'ok'
