@@ -104,7 +104,7 @@ async def test_the_service_says_what_it_does_and_keeps_what_it_is_told(desk: Des
         "DeliveryRetryAttempts": 7,
         "DeliveryRetryIntervalSeconds": 11,
     }
-    status, changed, headers = await desk.ask("PATCH", SERVICE, change)
+    status, changed, _ = await desk.ask("PATCH", SERVICE, change)
     assert status == 200 and changed.items() >= change.items()
     assert changed["Status"]["State"] == "Disabled"
     _, again, _ = await desk.ask("GET", SERVICE)
@@ -219,7 +219,7 @@ async def test_what_may_change_changes_and_the_rest_does_not(desk: Desk, stand: 
         "DeliveryRetryPolicy": "SuspendRetries",
         "VerifyCertificate": True,
     }
-    status, changed, headers = await desk.ask(
+    status, changed, _ = await desk.ask(
         "PATCH",
         uri,
         {**change, "HttpHeaders": [{"X-A": "new"}]},
