@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ async def test_what_is_not_a_2xx_is_sent_again(
     stand.clock.advance(600)
     await stand.until(lambda: sink.heard)
     assert (sink.tries, sink.heard) == (2, ["TaskCancelled"])
-    assert await stand.failures(subscription) == 0
+    await stand.until(lambda: _is(stand.failures(subscription), 0))
 
 
 async def test_an_answer_that_never_comes_or_breaks_off_is_a_failure(
@@ -475,3 +476,14 @@ async def test_neither_the_headers_nor_the_destination_reach_the_log(
     await stand.until(lambda: stand.failures(subscription))
     assert "delivery 1 failed: status 500" in caplog.text
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+async def test_nothing_is_sent_to_a_denied_network(
+    stand: Stand, sink: Sink, tasks: Tasks, host: str
+) -> None:
+    subscription = await stand.subscribe(sink.url.replace("127.0.0.1", host))
+    stand.push(denied=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+    await bring(tasks, states.CANCELLED)
+    await stand.until(lambda: stand.failures(subscription))
+    assert sink.tries == 0
