@@ -112,7 +112,9 @@ class Push:
                         await wake.wait(self.options.scan)
                     for delivery, _ in list(self._held.values()):
                         delivery.stop()
-                    await asyncio.gather(*(task for _, task in list(self._held.values())))
+                    ending = [task for _, task in self._held.values()]
+                    # What broke was logged when it did; the others end in good order all the same.
+                    await asyncio.gather(*ending, return_exceptions=True)
                 finally:
                     await self._abandon()
         finally:
