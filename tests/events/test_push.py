@@ -6,13 +6,23 @@ import asyncio
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from odimra.events import DISABLED, Filters, NewSubscription
+from odimra.events import (
+    DISABLED,
+    Filters,
+    NewSubscription,
+    Push,
+    PushOptions,
+    Rendered,
+    SubscriptionMissing,
+)
 from odimra.events.model import BACKOFF, FOREVER, SUSPEND, TERMINATE
+from odimra.events.subscriptions import LeaseLost
 from odimra.tasks import Change, TaskOptions, Tasks, states
 from tests.events.conftest import Sink, Stand
 from tests.tasks.conftest import a_task, bring
@@ -114,7 +124,7 @@ async def test_what_is_not_a_2xx_is_sent_again(
     stand.clock.advance(600)
     await stand.until(lambda: sink.heard)
     assert (sink.tries, sink.heard) == (2, ["TaskCancelled"])
-    assert await stand.failures(subscription) == 0
+    await stand.until(lambda: _is(stand.failures(subscription), 0))
 
 
 async def test_an_answer_that_never_comes_or_breaks_off_is_a_failure(
@@ -475,3 +485,66 @@ async def test_neither_the_headers_nor_the_destination_reach_the_log(
     await stand.until(lambda: stand.failures(subscription))
     assert "delivery 1 failed: status 500" in caplog.text
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+async def test_nothing_is_sent_to_a_denied_network(
+    stand: Stand, sink: Sink, tasks: Tasks, host: str
+) -> None:
+    subscription = await stand.subscribe(sink.url.replace("127.0.0.1", host))
+    stand.push(denied=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+    await bring(tasks, states.CANCELLED)
+    await stand.until(lambda: stand.failures(subscription))
+    assert sink.tries == 0
+
+
+def test_a_lease_outlives_a_delivery(stand: Stand) -> None:
+    with pytest.raises(ValueError, match="lease"):
+        Push(
+            stand.store,
+            stand.subscriptions,
+            stand.settings,
+            stand.clock,
+            PushOptions(timeout=10, lease=10),
+            render=_unused,
+            gap=_unused,
+        )
+
+
+def _unused(*args: object) -> Rendered:
+    raise AssertionError
+
+
+async def test_a_suspended_subscription_is_nobodys(
+    stand: Stand, sink: Sink, make_sink: MakeSink, tasks: Tasks
+) -> None:
+    other = await make_sink()
+    suspended = await stand.subscribe(sink.url)
+    await stand.subscribe(other.url)
+    await stand.subscriptions.suspend(suspended.id)
+    push = stand.push(rendered=1)
+    for _ in range(3):
+        await bring(tasks, states.COMPLETED)
+    await stand.until(lambda: "TaskCompletedOK" in other.heard)
+    assert suspended.id not in push.held
+    assert sink.tries == 0
+
+
+async def test_who_was_overtaken_while_a_delivery_failed_says_nothing_of_it(
+    stand: Stand, sink: Sink, tasks: Tasks
+) -> None:
+    subscription = await stand.subscribe(sink.url)
+
+    async def usurped(request: web.Request) -> web.StreamResponse:
+        await stand.store.call("SET", stand.subscriptions.lease(subscription.id), "another")
+        return web.Response(status=500)
+
+    sink.answers.append(usurped)
+    push = stand.push()
+    await bring(tasks, states.CANCELLED)
+    await stand.until(lambda: sink.tries == 1 and not push.held)
+    assert await stand.failures(subscription) == 0
+    with pytest.raises(LeaseLost):
+        await stand.subscriptions.delete(subscription.id, token="mine")
+    with pytest.raises(SubscriptionMissing):
+        await stand.subscriptions.resume("nobody")
