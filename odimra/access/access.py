@@ -86,7 +86,7 @@ class Access:
         self.sessions = Sessions(
             store, self.session_policy, options.limits, clock, random_bytes=random_bytes
         )
-        self._peek = Peek(store, self.sessions, self.roles)
+        self._peek = Peek(store, self.sessions, self.accounts, self.roles)
         # The key lives as long as the process: what is kept under it is of no use elsewhere.
         self._key = random_bytes(32)
         self._believed: OrderedDict[bytes, _Believed] = OrderedDict()

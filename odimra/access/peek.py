@@ -6,7 +6,8 @@ changes.
 
 from __future__ import annotations
 
-from odimra.access.model import Account, Principal, principal_of
+from odimra.access.accounts import Accounts
+from odimra.access.model import Principal, principal_of
 from odimra.access.roles import Roles
 from odimra.access.sessions import Sessions
 from odimra.store import Store
@@ -15,9 +16,10 @@ from odimra.store import Store
 class Peek:
     """Finds the principal of a session token in the cache."""
 
-    def __init__(self, store: Store, sessions: Sessions, roles: Roles) -> None:
+    def __init__(self, store: Store, sessions: Sessions, accounts: Accounts, roles: Roles) -> None:
         self._cache = store.cache
-        self._accounts = store.keys.of("account", "")
+        self._prefix = store.keys.of("account", "")
+        self._accounts = accounts
         self._sessions = sessions
         self._roles = roles
 
@@ -26,13 +28,13 @@ class Peek:
         session = self._sessions.peek(token)
         if session is None:
             return None
-        key = self._accounts + session.account
-        account: Account | None = self._cache.peek(key, "account")
+        account = self._accounts.peek(session.account)
         if account is None or not account.enabled:
             return None
         role = self._roles.peek(account.role)
         if role is None:
             return None
+        key = self._prefix + session.account
         known: Principal | None = self._cache.peek(key, session.id)
         if known is not None and known.privileges == role.privileges:
             return known
