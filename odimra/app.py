@@ -23,11 +23,6 @@ from aiohttp import web
 import odimra
 from odimra.access import (
     Access,
-    AccessOptions,
-    HashingOptions,
-    Policy,
-    SessionLimits,
-    SessionPolicy,
 )
 from odimra.access.session_storage import TokenStorage
 from odimra.account_book import Book
@@ -40,14 +35,22 @@ from odimra.emulation.files import locate
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
-from odimra.engine import Engine, EngineOptions, ExecutorOptions, Limits, Registry
+from odimra.engine import Engine, Registry
 from odimra.events import (
     EventServiceSettings,
     EventSettings,
     Push,
-    PushOptions,
-    SubscriptionOptions,
     Subscriptions,
+)
+from odimra.options import (
+    access_options,
+    engine_options,
+    frame_options,
+    push_options,
+    query_options,
+    store_options,
+    subscription_options,
+    task_options,
 )
 from odimra.redfish import (
     account_service,
@@ -70,19 +73,17 @@ from odimra.redfish import (
     update_service,
 )
 from odimra.redfish.accepted import Accepted
-from odimra.redfish.body import BodyLimits
 from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import EventRepresentation
-from odimra.redfish.frame import Frame, FrameOptions
+from odimra.redfish.frame import Frame
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
-from odimra.redfish.query import QueryOptions
 from odimra.redfish.resource import Resource
 from odimra.redfish.server import RedfishRunner
 from odimra.redfish.task_json import TaskRepresentation
-from odimra.store import Store, StoreOptions, StoreUnavailable
-from odimra.tasks import TaskOptions, Tasks
+from odimra.store import Store, StoreUnavailable
+from odimra.tasks import Tasks
 from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
 
 log = logging.getLogger(__name__)
@@ -142,74 +143,12 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 states,
                 MachineOperations(states, played),
                 engine,
-                Subscriptions(store, SubscriptionOptions(), clock),
+                Subscriptions(store, subscription_options(settings), clock),
                 EventServiceSettings(store, EventSettings()),
             )
     finally:
         access.close()
         await store.close()
-
-
-def store_options(settings: Settings, store_url: str) -> StoreOptions:
-    """Return the section ``store`` as that room takes it."""
-    given = settings.store
-    return StoreOptions(
-        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
-    )
-
-
-def access_options(settings: Settings) -> AccessOptions:
-    """Return the section ``access`` as that room takes it."""
-    given = settings.access
-    return AccessOptions(
-        administrator=given.administrator,
-        policy=Policy(
-            given.min_password_length,
-            given.max_password_length,
-            given.lockout_threshold,
-            given.lockout_duration_seconds,
-            given.lockout_reset_after_seconds,
-        ),
-        sessions=SessionPolicy(given.session_timeout_seconds),
-        limits=SessionLimits(given.sessions_per_user, given.max_sessions),
-        max_accounts=given.max_accounts,
-        basic_cache=given.basic_cache_seconds,
-        hashing=HashingOptions(
-            given.argon2.time_cost,
-            given.argon2.memory_kib,
-            given.argon2.parallelism,
-            given.argon2.threads,
-        ),
-    )
-
-
-def task_options(settings: Settings) -> TaskOptions:
-    """Return the section ``tasks`` as that room takes it."""
-    return TaskOptions(
-        max_tasks=settings.tasks.max,
-        policy=settings.tasks.overwrite_policy,
-        max_messages=settings.tasks.max_messages,
-        max_events=settings.tasks.max_events,
-        max_result_bytes=settings.tasks.max_result_bytes,
-        resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
-        max_interruptions=settings.engine.max_interruptions,
-    )
-
-
-def engine_options(settings: Settings, store_url: str) -> EngineOptions:
-    """Return the section ``engine`` as that room takes it."""
-    given = settings.engine
-    return EngineOptions(
-        ExecutorOptions(
-            store_url,
-            f"{settings.store.namespace}-engine",
-            given.concurrency,
-            given.poll_milliseconds / 1000,
-            given.redelivery_seconds,
-        ),
-        Limits(given.limits.kinds, given.limits.per_target),
-        given.drain_seconds,
-    )
 
 
 def redfish_resources(house: House, messages: Messages) -> list[Resource]:
@@ -250,22 +189,6 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
         ),
         *found,
     ]
-
-
-def frame_options(settings: Settings) -> FrameOptions:
-    """Return the bounds of requests and answers as the frame takes them."""
-    http = settings.http
-    return FrameOptions(
-        BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds),
-        query_options(settings),
-        http.public_url,
-    )
-
-
-def query_options(settings: Settings) -> QueryOptions:
-    """Return the section ``redfish`` as the frame takes it."""
-    given = settings.redfish
-    return QueryOptions(given.page_size, given.max_expand_members, given.max_filter_scan)
 
 
 #: What the frame makes of the failures of the rooms, all faces' tables together.
@@ -377,7 +300,7 @@ def push(house: House) -> Push:
         house.subscriptions,
         house.event_service,
         house.clock,
-        PushOptions(),
+        push_options(house.settings),
         render=shown.event,
         gap=shown.gap,
     )

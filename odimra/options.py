@@ -1,0 +1,119 @@
+"""From the settings to what each room takes: one function per room.
+
+Called by the composition root and by whoever puts a few rooms together (tests, tools).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from odimra.access import (
+    AccessOptions,
+    HashingOptions,
+    Policy,
+    SessionLimits,
+    SessionPolicy,
+)
+from odimra.config import Settings
+from odimra.engine import EngineOptions, ExecutorOptions, Limits
+from odimra.events import PushOptions, SubscriptionOptions
+from odimra.redfish.body import BodyLimits
+from odimra.redfish.frame import FrameOptions
+from odimra.redfish.query import QueryOptions
+from odimra.store import StoreOptions
+from odimra.tasks import TaskOptions
+
+
+def store_options(settings: Settings, store_url: str) -> StoreOptions:
+    """Return the section ``store`` as that room takes it."""
+    given = settings.store
+    return StoreOptions(
+        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
+    )
+
+
+def access_options(settings: Settings) -> AccessOptions:
+    """Return the section ``access`` as that room takes it."""
+    given = settings.access
+    return AccessOptions(
+        administrator=given.administrator,
+        policy=Policy(
+            given.min_password_length,
+            given.max_password_length,
+            given.lockout_threshold,
+            given.lockout_duration_seconds,
+            given.lockout_reset_after_seconds,
+        ),
+        sessions=SessionPolicy(given.session_timeout_seconds),
+        limits=SessionLimits(given.sessions_per_user, given.max_sessions),
+        max_accounts=given.max_accounts,
+        basic_cache=given.basic_cache_seconds,
+        hashing=HashingOptions(
+            given.argon2.time_cost,
+            given.argon2.memory_kib,
+            given.argon2.parallelism,
+            given.argon2.threads,
+        ),
+    )
+
+
+def task_options(settings: Settings) -> TaskOptions:
+    """Return the section ``tasks`` as that room takes it."""
+    return TaskOptions(
+        max_tasks=settings.tasks.max,
+        policy=settings.tasks.overwrite_policy,
+        max_messages=settings.tasks.max_messages,
+        max_events=settings.tasks.max_events,
+        max_result_bytes=settings.tasks.max_result_bytes,
+        resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
+        max_interruptions=settings.engine.max_interruptions,
+    )
+
+
+def engine_options(settings: Settings, store_url: str) -> EngineOptions:
+    """Return the section ``engine`` as that room takes it."""
+    given = settings.engine
+    return EngineOptions(
+        ExecutorOptions(
+            store_url,
+            f"{settings.store.namespace}-engine",
+            given.concurrency,
+            given.poll_milliseconds / 1000,
+            given.redelivery_seconds,
+        ),
+        Limits(given.limits.kinds, given.limits.per_target),
+        given.drain_seconds,
+    )
+
+
+def subscription_options(settings: Settings) -> SubscriptionOptions:
+    """Return what is kept of subscriptions and their events."""
+    # One stream, one bound: the tasks' steps cut it too.
+    return SubscriptionOptions(settings.events.max_subscriptions, task_options(settings).max_events)
+
+
+def push_options(settings: Settings) -> PushOptions:
+    """Return the section ``events`` as the delivery takes it."""
+    timeout = settings.events.delivery_timeout_seconds
+    return PushOptions(
+        timeout=timeout,
+        # A holder that is posting keeps its lease to the end of the post.
+        lease=timeout + 5,
+        denied=tuple(map(ip_network, settings.events.denied_networks.split())),
+    )
+
+
+def frame_options(settings: Settings) -> FrameOptions:
+    """Return the bounds of requests and answers as the frame takes them."""
+    http = settings.http
+    return FrameOptions(
+        BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds),
+        query_options(settings),
+        http.public_url,
+    )
+
+
+def query_options(settings: Settings) -> QueryOptions:
+    """Return the section ``redfish`` as the frame takes it."""
+    given = settings.redfish
+    return QueryOptions(given.page_size, given.max_expand_members, given.max_filter_scan)
