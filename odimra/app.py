@@ -15,6 +15,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import aiohttp_session
@@ -142,7 +143,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 states,
                 MachineOperations(states, played),
                 engine,
-                Subscriptions(store, SubscriptionOptions(), clock),
+                Subscriptions(store, subscription_options(settings), clock),
                 EventServiceSettings(store, EventSettings()),
             )
     finally:
@@ -209,6 +210,23 @@ def engine_options(settings: Settings, store_url: str) -> EngineOptions:
         ),
         Limits(given.limits.kinds, given.limits.per_target),
         given.drain_seconds,
+    )
+
+
+def subscription_options(settings: Settings) -> SubscriptionOptions:
+    """Return what is kept of subscriptions and their events."""
+    # One stream, one bound: the tasks' steps cut it too.
+    return SubscriptionOptions(settings.events.max_subscriptions, task_options(settings).max_events)
+
+
+def push_options(settings: Settings) -> PushOptions:
+    """Return the section ``events`` as the delivery takes it."""
+    timeout = settings.events.delivery_timeout_seconds
+    return PushOptions(
+        timeout=timeout,
+        # A holder that is posting keeps its lease to the end of the post.
+        lease=timeout + 5,
+        denied=tuple(map(ip_network, settings.events.denied_networks.split())),
     )
 
 
@@ -377,7 +395,7 @@ def push(house: House) -> Push:
         house.subscriptions,
         house.event_service,
         house.clock,
-        PushOptions(),
+        push_options(house.settings),
         render=shown.event,
         gap=shown.gap,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import json
 import math
 import typing
@@ -146,6 +147,15 @@ class RedfishSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsSettings:
+    """Section ``events``; networks as :mod:`ipaddress` writes them, separated by blanks."""
+
+    max_subscriptions: int
+    delivery_timeout_seconds: float
+    denied_networks: str
+
+
+@dataclass(frozen=True, slots=True)
 class EmulationSettings:
     """Section ``emulation``."""
 
@@ -174,6 +184,7 @@ class Settings:
     tasks: TaskSettings
     engine: EngineSettings
     redfish: RedfishSettings
+    events: EventsSettings
     emulation: EmulationSettings
     log: LogSettings
 
@@ -419,6 +430,11 @@ def _contradictions(merged: Mapping[str, Any]) -> Iterator[str]:
             "greater than access.lockout_duration_seconds, which is "
             f"{access['lockout_duration_seconds']}"
         )
+    for network in merged["events"]["denied_networks"].split():
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield f"events.denied_networks: {error}"
     if bool(tls["certificate"]) != bool(tls["key"]):
         missing = "key" if tls["certificate"] else "certificate"
         other = "certificate" if tls["certificate"] else "key"

@@ -23,12 +23,15 @@ from datetime import timedelta
 from types import TracebackType
 
 from docket import Docket, Worker
+from docket.execution import Disposition
 from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
 Run = Callable[[str], Awaitable[None]]
 
+#: Seconds until hand-overs that could not be sent are sent again.
+RETRY = 0.5
 #: Hand-overs that wait to be sent; beyond that they are left to the sweep.
 BACKLOG = 100_000
 
@@ -44,6 +47,16 @@ class ExecutorOptions:
     redelivery: float = 10.0
 
 
+class _Brief(logging.Filter):
+    """Leaves the traceback out of what docket says of a store that is away."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let it pass, in one line."""
+        if record.levelno <= logging.WARNING:
+            record.exc_info = None
+        return True
+
+
 class Executor:
     """Hands tasks over to whichever worker is free, in this or another process."""
 
@@ -57,6 +70,7 @@ class Executor:
         self._background: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Executor:
+        logging.getLogger("docket.worker").addFilter(_Brief())
         await self._docket.__aenter__()
 
         async def run_task(handover: str) -> None:
@@ -95,9 +109,15 @@ class Executor:
                 self._docket.call(self._function, key=handover)(handover) for handover in batch
             ]
             try:
-                await self._docket.add_many(calls)
-            except (RedisError, OSError) as error:
-                log.warning("%d hand-overs are left to the sweep: %s", len(batch), error)
+                sent = await self._docket.add_many(calls)
+                failed = [one.key for one in sent if one.disposition is Disposition.FAILED]
+            except (RedisError, OSError):
+                failed = batch
+            if failed:
+                # Again as soon as the store is back; what was sent is not sent twice, by its key.
+                log.warning("%d hand-overs wait for the store", len(failed))
+                self.submit(failed)
+                await asyncio.sleep(RETRY)
 
     async def work(self, stop: asyncio.Event, *, drain: float) -> None:
         """Run hand-overs until ``stop`` is set, then for at most ``drain`` seconds more.

@@ -18,7 +18,7 @@ from odimra.clock import Clock
 from odimra.events import model
 from odimra.events.delivery import Delivery, DeliveryContext, Render, Wake
 from odimra.events.model import Event, Rendered
-from odimra.events.sender import HttpSender
+from odimra.events.sender import HttpSender, Network
 from odimra.events.settings import EventServiceSettings
 from odimra.events.subscriptions import Subscriptions
 from odimra.store import Script, Store, StoreUnavailable
@@ -35,7 +35,7 @@ class PushOptions:
     ``timeout`` of one delivery; ``lease``: after so long another process takes over what a dead one
     delivered, more than ``timeout``; ``scan``: how often subscriptions without a holder are looked
     for; ``poll``: how often the stream's end is looked at; ``batch`` entries are read at once,
-    ``rendered`` events are kept for the next subscription.
+    ``rendered`` events are kept for the next subscription; nothing is sent to ``denied`` networks.
     """
 
     timeout: float = 10.0
@@ -44,6 +44,7 @@ class PushOptions:
     poll: float = 0.02
     batch: int = 200
     rendered: int = 1000
+    denied: tuple[Network, ...] = ()
 
 
 class Push:
@@ -88,7 +89,9 @@ class Push:
         stopping = asyncio.create_task(stopped(), name="push-stop")
         tail = asyncio.create_task(self._tail(), name="push-tail")
         try:
-            async with HttpSender(timeout=self.options.timeout) as sender:
+            async with HttpSender(
+                timeout=self.options.timeout, denied=self.options.denied
+            ) as sender:
                 context = DeliveryContext(
                     self._store,
                     self._subscriptions,
@@ -109,7 +112,9 @@ class Push:
                         await wake.wait(self.options.scan)
                     for delivery, _ in list(self._held.values()):
                         delivery.stop()
-                    await asyncio.gather(*(task for _, task in list(self._held.values())))
+                    ending = [task for _, task in self._held.values()]
+                    # What broke was logged when it did; the others end in good order all the same.
+                    await asyncio.gather(*ending, return_exceptions=True)
                 finally:
                     await self._abandon()
         finally:

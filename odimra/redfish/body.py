@@ -28,6 +28,7 @@ LONG = 64 * 1024
 MOST = 20
 #: Control information of OData: a body may carry it, and it changes nothing (DSP0266 on PATCH).
 ANNOTATION = "@odata."
+REFERENCE = "@odata.id"
 JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 #: A number that no computer counts with any more: JSON sets no bound, a schema rarely thinks of it.
 LONGEST_NUMBER = 300
@@ -285,7 +286,7 @@ async def _receive(request: web.Request, limits: BodyLimits) -> bytes:
 
 
 def without_annotations(body: dict[str, Any], *, change: bool) -> dict[str, Any]:
-    """Return a body without OData's control information, at every depth.
+    """Return a body without OData's control information, at every depth, links apart.
 
     Of a ``change`` (PATCH, PUT) raises EmptyJSON when it is empty and NoOperation when nothing is
     left (DSP0266 on PATCH).
@@ -296,11 +297,19 @@ def without_annotations(body: dict[str, Any], *, change: bool) -> dict[str, Any]
     return kept
 
 
-def _strip(value: Any) -> Any:
+def _strip(value: Any, *, inner: bool = False) -> Any:
     if isinstance(value, dict):
-        return {name: _strip(inner) for name, inner in value.items() if ANNOTATION not in name}
+        kept = {
+            name: _strip(content, inner=True)
+            for name, content in value.items()
+            if ANNOTATION not in name
+        }
+        # A link to another resource is nothing but its "@odata.id".
+        if inner and not kept and REFERENCE in value:
+            return {REFERENCE: value[REFERENCE]}
+        return kept
     if isinstance(value, list):
-        return [_strip(inner) for inner in value]
+        return [_strip(content, inner=True) for content in value]
     return value
 
 

@@ -83,15 +83,9 @@ class Frame:
         self._options = options
         self._translations = {**TRANSLATIONS, **(translations or {})}
         self._lane = lane
-        self._resources = list(resources)
-        self._routes = Routes(self._resources, privileges)
+        self._routes = Routes(resources, privileges)
         self._served: dict[web.AbstractRoute, Route] = {}
         self._no_query = Query.empty(options.query)
-
-    @property
-    def resources(self) -> list[Resource]:
-        """What is served."""
-        return list(self._resources)
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``, and the one middleware that lets requests in."""
@@ -146,8 +140,6 @@ class Frame:
             if error.status < 400:
                 raise
             return self.error_response(_of_http(error), request)
-        except ConnectionResetError:
-            raise  # nobody is there to be answered
         except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the reason
             return self.error_response(self._translated(error, request), request)
 
@@ -326,8 +318,11 @@ class Frame:
         known = self._known(error)
         if known is not None:
             return known
+        # Of a client that has gone there is nothing to repair.
+        gone = isinstance(error, ConnectionError) and request.transport is None
+        level = logging.DEBUG if gone else logging.ERROR
         # The path without its query, which may hold anything.
-        log.error("%s %s broke", request.method, request.path, exc_info=error)
+        log.log(level, "%s %s broke", request.method, request.path, exc_info=error)
         return errors.internal_error()
 
 

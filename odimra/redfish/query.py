@@ -241,7 +241,8 @@ class Query:
         return f"{uri}?" + "&".join(
             f"{name}={quote(str(value), safe='')}"
             for name, value in parameters.items()
-            if value is not None
+            # A collection that "only" did not shorten has pages like any other.
+            if value is not None and name != "only"
         )
 
     async def _filtered(self, found: Collection, fetch: Fetch, skip: int, wanted: int) -> Found:

@@ -35,11 +35,6 @@ class Endpoint:
     headers: CIMultiDictProxy[str]
     open: bool
 
-    @property
-    def media(self) -> str:
-        """The media type of what is answered."""
-        return self.resource.media
-
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -153,6 +153,10 @@ def test_variables_have_the_type_of_their_setting():
         ),
         ({"http.tls.key": "k.pem"}, "http.tls.certificate: is empty although http.tls.key is set"),
         ({"http.tls.certificate": "c.pem"}, "http.tls.key: is empty although"),
+        (
+            {"events.denied_networks": "10.0.0.0/8 10.1.1.1/8"},
+            "events.denied_networks: 10.1.1.1/8 has host bits set",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(overrides, line):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import service_root
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import Frame, FrameOptions
+from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import QueryOptions
@@ -94,9 +95,6 @@ class Desk:
     port: int
     shop: Shop
     doorman: Doorman
-    frame: Frame
-    app: web.Application
-    log: list[str] = field(default_factory=list)
 
     async def ask(
         self,
@@ -149,8 +147,18 @@ def basic(user: str, password: str) -> str:
 Open = Callable[..., Awaitable[Desk]]
 
 
+@pytest.fixture(scope="session")
+def messages() -> Messages:
+    return Messages.load()
+
+
+@pytest.fixture(scope="session")
+def privileges() -> PrivilegeMap:
+    return PrivilegeMap.load()
+
+
 @pytest.fixture
-async def open_desk() -> AsyncIterator[Open]:
+async def open_desk(messages: Messages, privileges: PrivilegeMap) -> AsyncIterator[Open]:
     """Make a desk; its options bound bodies and queries, ``more`` are further resources."""
     opened: list[tuple[RedfishRunner, ClientSession]] = []
 
@@ -162,8 +170,9 @@ async def open_desk() -> AsyncIterator[Open]:
         more: list[Resource] | None = None,
         mount: Callable[[web.Application], None] | None = None,
         header_timeout: float | None = None,
+        lane: FastLane | None = None,
     ) -> Desk:
-        shop, doorman, messages = Shop(), Doorman(), Messages.load()
+        shop, doorman = Shop(), Doorman()
         query = query or QueryOptions()
         found = [*shop.resources(), *(more or [])]
         frame = Frame(
@@ -171,8 +180,9 @@ async def open_desk() -> AsyncIterator[Open]:
             doorman,
             messages,
             FrameOptions(body or BodyLimits(), query, public_url),
-            privileges=PrivilegeMap.load(),
+            privileges=privileges,
             translations=shop.translations,
+            lane=lane,
         )
         app = web.Application()
         if mount is not None:
@@ -180,7 +190,7 @@ async def open_desk() -> AsyncIterator[Open]:
         frame.mount(app)
         # What a client still sends after its answer is thrown away for a moment only.
         runner = RedfishRunner(
-            app, frame.error_response, header_timeout=header_timeout, lingering_time=0.1
+            app, frame.error_response, header_timeout=header_timeout, lane=lane, lingering_time=0.1
         )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -188,7 +198,7 @@ async def open_desk() -> AsyncIterator[Open]:
         port = runner.addresses[0][1]
         session = ClientSession(connector=TCPConnector(force_close=False))
         opened.append((runner, session))
-        return Desk(session, f"http://127.0.0.1:{port}", port, shop, doorman, frame, app)
+        return Desk(session, f"http://127.0.0.1:{port}", port, shop, doorman)
 
     yield make
     for runner, session in opened:

@@ -43,6 +43,8 @@ async def unchanged(desk: Desk) -> None:
         (b'\xef\xbb\xbf{"AssetTag":"x"}', "MalformedJSON"),
         ('{"AssetTag":"x"}'.encode("utf-16"), "MalformedJSON"),
         (b'{"AssetTag":' + b"9" * 5000 + b"}", "MalformedJSON"),
+        (b'{"AssetTag":' + b"9" * 301 + b"}", "MalformedJSON"),
+        (b'{"AssetTag":0.' + b"1" * 301 + b"}", "MalformedJSON"),
         (NESTED, "MalformedJSON"),
         (b"[" * 100_000, "MalformedJSON"),
         (b'{"AssetTag":"x","AssetTag":"y"}', "PropertyDuplicate"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 
 import pytest
+from aiohttp import web
 
 from odimra.redfish import errors
 from odimra.redfish.messages import Messages
@@ -81,6 +83,68 @@ async def test_what_nobody_foresaw_is_500_that_tells_nothing_and_a_log_that_does
 async def test_what_breaks_while_expanding_is_500_too(desk: Desk) -> None:
     desk.shop.failure = ZeroDivisionError()
     assert (await desk.get("/redfish/v1/Systems?$expand=.")).status == 500
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "key"),
+    [
+        (web.HTTPForbidden(), 403, "GeneralError"),
+        (web.HTTPRequestEntityTooLarge(1, 2), 413, "PayloadTooLarge"),
+    ],
+)
+async def test_errors_of_the_http_library_are_redfish_errors(
+    desk: Desk, failure: Exception, status: int, key: str
+) -> None:
+    desk.shop.failure = failure
+    answer = await desk.get(ONE)
+    assert (answer.status, answer.keys) == (status, [key])
+
+
+async def test_a_redirect_is_one(desk: Desk) -> None:
+    desk.shop.failure = web.HTTPSeeOther("/redfish")
+    assert (await desk.get(ONE)).body == {"v1": "/redfish/v1/"}
+
+
+async def test_who_goes_away_before_the_end_is_no_error_of_ours(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+    writer.write(
+        b"PATCH /redfish/v1/Systems/s1 HTTP/1.1\r\nHost: x\r\nX-Auth-Token: admin\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    await writer.drain()
+    while desk.doorman.asked == 0:
+        await asyncio.sleep(0)
+    writer.close()
+    await writer.wait_closed()
+    for _ in range(3):  # whatever the server does about it, it has done by now
+        assert (await desk.get(ONE)).status == 200
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+    assert desk.shop.versions["s1"] == 1
+
+
+async def test_a_connection_that_breaks_elsewhere_is_an_error_of_ours(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.shop.failure = ConnectionResetError("of somebody else")
+    assert (await desk.get(ONE)).status == 500
+    assert "of somebody else" in caplog.text
+
+
+async def test_what_breaks_outside_of_the_application_is_500(
+    open_desk: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    @web.middleware
+    async def broken(request: web.Request, handler: object) -> web.Response:
+        raise ZeroDivisionError("the secret of the house")
+
+    desk = await open_desk(mount=lambda app: app.middlewares.append(broken))
+    # It stands before the frame's own middleware, which so does not see what it does.
+    answer = await desk.get(ONE)
+    assert (answer.status, answer.keys) == (500, ["InternalError"])
+    assert b"secret" not in answer.raw
+    assert "the secret of the house" in caplog.text
 
 
 # Where no application is reached

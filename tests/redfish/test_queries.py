@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from odimra.redfish.query import LARGEST, QueryOptions
+from odimra.redfish.query import LARGEST, Query, QueryOptions
+from odimra.redfish.resource import Call, Collection, Kept, Listed, Resource
 from tests.redfish.conftest import Answer, Desk, Open
 from tests.redfish.shop import SESSIONS, SYSTEMS, UPDATE
 
@@ -160,6 +161,28 @@ async def test_a_collection_says_what_it_is(desk: Desk) -> None:
     }
 
 
+async def test_a_collection_that_keeps_its_pages_rendered_is_asked_for_plain_ones_only(
+    open_desk: Open,
+) -> None:
+    asked = []
+
+    async def get(call: Call) -> Collection:
+        async def render(skip: int, top: int, query: Query) -> Kept:
+            asked.append((skip, top, query.top))
+            return Kept("index", (skip, top), b'{"Members":[]}')
+
+        uri, kind = "/redfish/v1/Kept", "TaskCollection.TaskCollection"
+        return Collection(uri, kind, "Kept", Listed([ONE]), render=render)
+
+    desk = await open_desk(more=[Resource("/redfish/v1/Kept", "TaskCollection", get=get)])
+    assert (await desk.get("/redfish/v1/Kept")).raw == b'{"Members":[]}'
+    await desk.get("/redfish/v1/Kept?$skip=5&$top=2")
+    assert asked == [(0, 1000, None), (5, 2, 2)]
+    for query in ("$expand=.", "$select=Members", FILTER):
+        assert (await desk.get(f"/redfish/v1/Kept?{query}")).members == ["s1"]
+    assert len(asked) == 2
+
+
 # only
 
 
@@ -172,6 +195,11 @@ async def test_only_shows_the_one_member(desk: Desk) -> None:
 @pytest.mark.parametrize("uri", [SYSTEMS, SESSIONS])
 async def test_only_shows_the_collection_when_there_is_not_one(desk: Desk, uri: str) -> None:
     assert (await desk.get(f"{uri}?only")).body == (await desk.get(uri)).body
+
+
+async def test_only_shows_all_pages_of_a_collection_that_is_long(open_desk: Open) -> None:
+    desk = await open_desk(query=QueryOptions(page_size=2))
+    assert shown(await all_pages(desk, f"{SYSTEMS}?only")) == ["s0", "s1", "s2"]
 
 
 # $select

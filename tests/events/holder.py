@@ -1,0 +1,40 @@
+"""A push in a process of its own: ``python -m tests.events.holder URL NAMESPACE``; to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from odimra.clock import SystemClock
+from odimra.events import (
+    EventServiceSettings,
+    EventSettings,
+    Push,
+    PushOptions,
+    SubscriptionOptions,
+    Subscriptions,
+)
+from odimra.redfish.event_json import EventRepresentation
+from odimra.redfish.messages import Messages
+from odimra.store import Store, StoreOptions
+
+
+async def main(url: str, namespace: str) -> None:
+    store = await Store.open(StoreOptions(url, namespace=namespace))
+    clock = SystemClock()
+    shown = EventRepresentation(Messages.load())
+    push = Push(
+        store,
+        Subscriptions(store, SubscriptionOptions(), clock),
+        EventServiceSettings(store, EventSettings()),
+        clock,
+        # The lease outlives the process for as long.
+        PushOptions(timeout=0.9, lease=1.0, scan=0.05),
+        render=shown.event,
+        gap=shown.gap,
+    )
+    await push.run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
