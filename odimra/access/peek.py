@@ -50,7 +50,7 @@ class Peek:
         seat = self._cache.derive(self._sessions.key(session), "seat", "session", _seat)
         if seat is None:
             return None
-        if seat.account is not account or seat.role != role:
+        if seat.account is not account or seat.role is not role:
             seat.principal = principal_of(account, role, session.id)
             seat.account, seat.role = account, role
         return seat.principal

@@ -251,6 +251,35 @@ async def test_logins_of_several_accounts_do_not_pass_the_limit_of_all(
     assert await access.sessions.count("u1") == 0
 
 
+async def test_ended_sessions_are_removed_by_those_that_open(
+    access: Access, clock: FakeClock, store: Store
+) -> None:
+    ended = [(await access.login(name, PASSWORD))[0] for name in ("op", "root", "op")]
+    clock.advance(1800)
+    await access.login("root", PASSWORD)
+    for session in ended:
+        assert await store.call("EXISTS", access.sessions.key(session)) == 0
+        assert await store.call("EXISTS", store.keys.of("session_id", session.id)) == 0
+    assert await store.call("ZCARD", store.keys.index("sessions")) == 1
+    assert await store.call("EXISTS", store.keys.index("sessions", "op")) == 0
+
+
+async def test_ones_own_ended_sessions_make_room_however_many_others_wait_to_be_removed(
+    access: Access, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = SessionLimits(module.PURGED + 5, 2 * module.PURGED)
+    monkeypatch.setattr(access.sessions, "_limits", limits)
+    root = await access.verify("root", PASSWORD)
+    for _ in range(module.PURGED + 5):
+        await access.sessions.open(root)
+    clock.advance(1)
+    monkeypatch.setattr(access.sessions, "_limits", SessionLimits(1, 2 * module.PURGED))
+    await access.login("op", PASSWORD)
+    clock.advance(1800)
+    await access.login("op", PASSWORD)
+    assert await access.sessions.count() == 1
+
+
 # Ends
 
 
@@ -281,7 +310,7 @@ async def test_what_a_change_of_the_account_does_to_its_sessions(
     opened = [await access.login("op", PASSWORD) for _ in range(3)]
     _, bystander = await access.login("root", PASSWORD)
     for _, token in opened:
-        await access.authenticate(token, None)  # known to this process
+        await _peeked(access, token)  # known to this process
     if "keep_session" in change:
         change = {**change, "keep_session": opened[1][0].id}
     await access.accounts.update("op", **change)  # type: ignore[arg-type]
@@ -293,6 +322,20 @@ async def test_what_a_change_of_the_account_does_to_its_sessions(
     assert await access.sessions.count("op") == len(kept)
     assert (await access.authenticate(bystander, None)).account == "root"
     assert await access.sessions.count() == len(kept) + 1
+
+
+async def test_sessions_end_here_before_the_server_says_so(
+    access: Access, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, token = await access.login("op", PASSWORD)
+    await _peeked(access, token)
+    monkeypatch.setattr(store._tracker, "_invalidate", lambda keys: None)
+    await access.accounts.update("op", password="another-1")
+    assert await access.sessions.find(token) is None
+    session, token = await access.login("op", "another-1")
+    await access.sessions.find(token)
+    await access.sessions.close(session)
+    assert await access.sessions.find(token) is None
 
 
 async def test_a_deleted_account_leaves_no_session_to_its_successor(access: Access) -> None:
@@ -406,6 +449,8 @@ async def test_peek_answers_only_when_all_is_known_and_in_force(
     assert access.peek(token) is None
     assert (await access.authenticate(token, None)).role == "ReadOnly"
     assert (await _peeked(access, token)).role == "ReadOnly"
+    await access.accounts.update("op", change_required=True)
+    assert (await _peeked(access, token)).password_change_required
     await access.accounts.update("op", enabled=False)
     assert access.peek(token) is None
 
