@@ -443,3 +443,26 @@ async def test_the_command_line_unlocks_and_is_refused_without_the_password(
         with pytest.raises(AccountRefused) as caught:
             await attempt
         assert "S3" not in str(caught.value)
+
+
+async def test_the_command_line_is_told_when_there_are_enough_accounts(
+    make_access: MakeAccess, clock: FakeClock
+) -> None:
+    book = Book(make_access(max_accounts=1), clock)
+    await book.add("one", PASSWORD, "Administrator")
+    with pytest.raises(AccountRefused, match="as many"):
+        await book.add("two", PASSWORD, "Operator")
+
+
+async def test_processes_that_see_a_lock_end_at_once_agree(
+    access: Access, make_access: MakeAccess, other_store: Store, clock: FakeClock
+) -> None:
+    other = make_access(on=other_store)
+    await _fail(access, 5)
+    processes = (access, other)
+    for process in processes:  # both hold the locked account in their caches
+        assert (await process.accounts.get("op")).version == 2  # type: ignore[union-attr]
+    clock.advance(30)
+    seen = await asyncio.gather(*(process.accounts.get("op") for process in processes))
+    assert [(one.version, one.locked_until) for one in seen if one] == [(3, 0)] * 2
+    assert seen[0] == seen[1]

@@ -165,7 +165,7 @@ async def test_who_takes_over_a_name_is_not_proved_by_the_password_of_who_had_it
     await access.authenticate(None, ("op", PASSWORD))
     before = await access.accounts.get("op")
     await access.accounts.delete("op")
-    made = await access.accounts.create("op", "another-1", "Administrator")
+    made = await access.accounts.create("op", "another-1", "Operator")
     with pytest.raises(AuthenticationFailed):
         await access.authenticate(None, ("op", PASSWORD))
     # Even if their versions were the same.
@@ -173,6 +173,10 @@ async def test_who_takes_over_a_name_is_not_proved_by_the_password_of_who_had_it
     access._believe(dataclasses.replace(before, version=made.version), PASSWORD)
     with pytest.raises(AuthenticationFailed):
         await access.authenticate(None, ("op", PASSWORD))
+    disabled = await access.accounts.update("op", enabled=False)
+    access._believe(disabled, "another-1")
+    with pytest.raises(AuthenticationFailed):
+        await access.authenticate(None, ("op", "another-1"))
 
 
 async def test_a_name_that_nobody_has_asks_the_store_as_often_as_one_that_somebody_has(

@@ -104,3 +104,19 @@ async def test_a_version_never_issued_writes_nothing_where_nothing_is_stored(
     with pytest.raises(VersionMismatch):
         await access.policy.write({"lockout_threshold": 7}, expect=set())
     assert await store.call("EXISTS", store.keys.of("setting", "account_service")) == 0
+
+
+async def test_a_writer_who_never_gets_a_turn_gives_up(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    async def overtaken(_: Policy) -> None:
+        nonlocal tried
+        tried += 1
+        raise VersionMismatch(tried)
+
+    monkeypatch.setattr(access.policy, "_write", overtaken)
+    with pytest.raises(VersionMismatch):
+        await access.policy.write({"lockout_threshold": 7}, expect=None)
+    assert tried == 10

@@ -482,3 +482,28 @@ async def test_what_is_kept_with_a_session_is_bounded_and_ends_with_it(access: A
     await access.sessions.close(session)
     with pytest.raises(SessionMissing):
         await access.sessions.keep(session, {})
+
+
+async def test_a_process_that_has_not_heard_of_the_end_learns_it_when_it_notes_a_use(
+    access: Access,
+    make_access: MakeAccess,
+    other_store: Store,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = make_access(on=other_store)
+    session, token = await access.login("op", PASSWORD)
+    await _peeked(other, token)
+    monkeypatch.setattr(other_store._tracker, "_invalidate", lambda keys: None)
+    await access.sessions.close(session)
+    clock.advance(10)
+    assert await _dead(other, token)
+    assert await access.sessions.count() == 0
+
+
+async def test_a_session_whose_account_is_gone_lets_nobody_in(access: Access, store: Store) -> None:
+    # No change of an account leaves this behind; should something else, it is no way in.
+    _, token = await access.login("op", PASSWORD)
+    await store.call("DEL", store.keys.of("account", "op"))
+    store.forget(store.keys.of("account", "op"))
+    assert await _dead(access, token)
