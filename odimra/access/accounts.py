@@ -43,6 +43,8 @@ class Accounts:
         limit: int,
     ) -> None:
         self._store = store
+        self._cache = store.cache
+        self._keys = store.keys.of("account", "")
         self._roles = roles
         self._passwords = passwords
         self._policy = policy
@@ -51,7 +53,7 @@ class Accounts:
         self._index = store.keys.index("accounts")
 
     def _key(self, name: str) -> str:
-        return self._store.keys.of("account", name)
+        return self._keys + name
 
     async def _load(self, key: str) -> Account | None:
         reply = await self._store.call("HGETALL", key)
@@ -74,7 +76,7 @@ class Accounts:
 
     def peek(self, name: str) -> Account | None:
         """Return an account if it is in the cache."""
-        found: Account | None = self._store.peek(self._key(name), "account")
+        found: Account | None = self._cache.peek(self._keys + name, "account")
         return found
 
     async def names(self, start: int = 0, stop: int = -1) -> list[str]:

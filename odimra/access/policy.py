@@ -69,6 +69,7 @@ class Kept(Generic[P]):
         check: Callable[[P], None] | None = None,
     ) -> None:
         self._store = store
+        self._cache = store.cache
         self._key = store.keys.of("setting", name)
         self._defaults = defaults
         self._check = check
@@ -79,7 +80,7 @@ class Kept(Generic[P]):
 
     def peek(self) -> P | None:
         """Return the policy in force if it is in the cache."""
-        found: P | None = self._store.peek(self._key, "policy")
+        found: P | None = self._cache.peek(self._key, "policy")
         return found
 
     async def _load(self) -> P:

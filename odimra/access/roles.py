@@ -56,8 +56,10 @@ class Roles:
         """Return a role if it is in the cache."""
         if role_id in self.standard:
             return self.standard[role_id]
-        document = self._store.documents.peek(self._key(role_id))
-        return None if document is None else role_of(role_id, document)
+        key = self._key(role_id)
+        return self._store.cache.derive(
+            key, "role", "document", lambda document: role_of(role_id, document)
+        )
 
     async def names(self) -> list[str]:
         """Return the ids of all roles, the standard's first."""

@@ -6,7 +6,6 @@ The id of a session has nothing to do with its token: it is for everybody to see
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +27,6 @@ from odimra.store import Document, DocumentMissing, Script, Store
 STEP = Script.from_package("odimra.access", "lua/session.lua")
 #: Bytes of a token (256 bits), and of a session's id.
 TOKEN, ID = 32, 16
-TOKEN_FORM = re.compile(r"[0-9a-f]{64}")
 #: A use is noted once in this part of the timeout, and at least once in NOTED milliseconds, so that
 #: the store is not written at each request. A session may end early by as much, never late.
 PART, NOTED = 20, 10_000
@@ -51,8 +49,8 @@ class SessionLimits:
 
 def digest_of(token: str) -> str | None:
     """Return the hash under which a token's session is kept; None for what cannot be a token."""
-    if TOKEN_FORM.fullmatch(token) is None:
-        return None
+    if len(token) != 2 * TOKEN or not token.isascii():
+        return None  # not even what could be hashed
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -69,12 +67,17 @@ class Sessions:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._store = store
+        self._cache = store.cache
         self._policy = policy
         self._limits = limits
         self._clock = clock
         self._random = random_bytes
         self._index = store.keys.index("sessions")
         self._keys = store.keys.of("session", "")
+
+    def key(self, session: Session) -> str:
+        """Name the key that holds a session."""
+        return self._keys + session.digest
 
     async def _step(
         self,
@@ -126,7 +129,8 @@ class Sessions:
         return self._clock.now_ms() < session.used + timeout * 1000
 
     def _is_noted(self, session: Session, timeout: int) -> bool:
-        return self._clock.now_ms() - session.used < min(timeout * 1000 // PART, NOTED)
+        unnoted = self._clock.now_ms() - session.used
+        return unnoted < NOTED and unnoted * PART < timeout * 1000
 
     async def _load(self, digest: str) -> Session | None:
         reply = await self._store.call("HGETALL", self._keys + digest)
@@ -150,16 +154,13 @@ class Sessions:
         return session
 
     def peek(self, token: str) -> Session | None:
-        """Return the open session of a token if it is in the cache and its use is noted."""
+        """Return the open session of a token if the cache has it and its use need not be noted."""
         policy, digest = self._policy.peek(), digest_of(token)
         if policy is None or digest is None:
             return None
-        session: Session | None = self._store.peek(self._keys + digest, "session")
-        if (
-            session is None
-            or not self._is_open(session, policy.timeout)
-            or not self._is_noted(session, policy.timeout)
-        ):
+        session: Session | None = self._cache.peek(self._keys + digest, "session")
+        # A use that need not be noted is younger than the timeout: the session is open.
+        if session is None or not self._is_noted(session, policy.timeout):
             return None
         return session
 

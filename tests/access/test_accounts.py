@@ -211,14 +211,13 @@ async def _fail(access: Access, times: int) -> None:
 async def test_wrong_passwords_lock_the_account_for_a_while(
     access: Access, clock: FakeClock
 ) -> None:
-    await _fail(access, 4)
-    assert (await access.verify("op", PASSWORD)).name == "op"
-    await _fail(access, 5)  # the right password before has set the count to nothing
+    await _fail(access, 5)
     with pytest.raises(AuthenticationFailed):
         await access.verify("op", PASSWORD)
     account = await access.accounts.get("op")
     assert account is not None
     assert account.locked(clock.now_ms())
+    assert account.version == 2
     clock.advance(30)
     after = await access.accounts.get("op")
     assert after is not None
@@ -233,6 +232,39 @@ async def test_the_count_of_wrong_passwords_starts_anew_after_a_while(
     await _fail(access, 4)
     clock.advance(30)
     await _fail(access, 4)
+    assert (await access.verify("op", PASSWORD)).name == "op"
+
+
+async def test_the_right_password_sets_the_count_to_nothing(
+    make_access: MakeAccess,
+) -> None:
+    access = make_access(basic_cache=0)
+    await access.accounts.create("op", PASSWORD, "Operator")
+    for _ in range(3):
+        await _fail(access, 4)
+        assert (await access.verify("op", PASSWORD)).name == "op"
+
+
+async def test_guessing_at_a_locked_account_does_not_lengthen_the_lock(
+    access: Access, clock: FakeClock
+) -> None:
+    await _fail(access, 5)
+    clock.advance(29)
+    await _fail(access, 9)
+    clock.advance(1)
+    assert (await access.verify("op", PASSWORD)).name == "op"
+
+
+async def test_guesses_at_a_disabled_or_deleted_account_do_not_count_for_its_successor(
+    access: Access,
+) -> None:
+    await _fail(access, 4)
+    await access.accounts.delete("op")
+    await access.accounts.create("op", PASSWORD, "Operator")
+    await _fail(access, 4)
+    await access.accounts.update("op", enabled=False)
+    await _fail(access, 4)
+    await access.accounts.update("op", enabled=True)
     assert (await access.verify("op", PASSWORD)).name == "op"
 
 

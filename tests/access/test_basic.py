@@ -101,6 +101,7 @@ async def test_a_password_is_believed_of_its_own_account_only(access: Access) ->
     # Joined without care, "op" + "1x" and "op1" + "x" would look the same.
     await access.accounts.create("op1", "secret-op-x", "ReadOnly")
     await access.accounts.update("op", password="1secret-x-1")
+    await access.accounts.update("op1", role="Operator")  # of the same version
     await access.authenticate(None, ("op", "1secret-x-1"))
     with pytest.raises(AuthenticationFailed):
         await access.authenticate(None, ("op1", "secret-x-1"))
