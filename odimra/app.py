@@ -217,8 +217,9 @@ def application(house: House) -> tuple[web.Application, Frame, FastLane]:
         lane=lane,
     )
     app = web.Application(client_max_size=settings.http.max_body_bytes)
-    aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     frame.mount(app)
+    # Behind the frame, which answers when the store cannot say who is logged in.
+    aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
 
 
