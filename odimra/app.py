@@ -43,6 +43,7 @@ from odimra.events import (
     EventSettings,
     Push,
     Subscriptions,
+    event_service_settings,
 )
 from odimra.options import (
     access_options,
@@ -86,7 +87,7 @@ from odimra.redfish.server import RedfishRunner
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store, StoreUnavailable
 from odimra.tasks import Tasks
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from odimra.tasks.settings import ServiceSettings, TaskServiceSettings, task_service_settings
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     access = Access(store, access_options(settings), clock)
     try:
         tasks_ = Tasks(store, task_options(settings), clock)
-        service = TaskServiceSettings(
+        service = task_service_settings(
             store,
             ServiceSettings(
                 auto_delete_minutes=settings.tasks.auto_delete_minutes,
@@ -151,7 +152,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 MachineOperations(states, played),
                 engine,
                 Subscriptions(store, subscription_options(settings), clock),
-                EventServiceSettings(store, EventSettings()),
+                event_service_settings(store, EventSettings()),
             )
     finally:
         access.close()

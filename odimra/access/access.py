@@ -25,11 +25,11 @@ from odimra.access.model import (
 )
 from odimra.access.passwords import HashingOptions, Passwords
 from odimra.access.peek import Peek
-from odimra.access.policy import Kept, Policy, SessionPolicy, consistent
+from odimra.access.policy import Policy, SessionPolicy, consistent
 from odimra.access.roles import Roles, standard_roles
 from odimra.access.sessions import SessionLimits, Sessions
 from odimra.clock import Clock
-from odimra.store import Store
+from odimra.store import Kept, Store
 
 #: Passwords that HTTP Basic has proved and that are believed for a while, at most.
 BELIEVED = 1000

@@ -18,10 +18,10 @@ from odimra.access.model import (
     RoleMissing,
 )
 from odimra.access.passwords import Passwords, check_rules
-from odimra.access.policy import Kept, Policy
+from odimra.access.policy import Policy
 from odimra.access.roles import Roles
 from odimra.clock import Clock
-from odimra.store import Document, Script, Store, VersionMismatch
+from odimra.store import Document, Kept, Script, Store, VersionMismatch
 
 CHANGE = Script.from_package("odimra.access", "lua/account.lua")
 FAILED = Script.from_package("odimra.access", "lua/failed.lua")

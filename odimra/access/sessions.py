@@ -20,9 +20,9 @@ from odimra.access.model import (
     SessionLimitReached,
     SessionMissing,
 )
-from odimra.access.policy import Kept, SessionPolicy
+from odimra.access.policy import SessionPolicy
 from odimra.clock import Clock
-from odimra.store import Document, DocumentMissing, Script, Store
+from odimra.store import Document, DocumentMissing, Kept, Script, Store
 
 STEP = Script.from_package("odimra.access", "lua/session.lua")
 #: Bytes of a token (256 bits), and of a session's id.

@@ -17,7 +17,11 @@ from odimra.events.model import (
     Subscription,
 )
 from odimra.events.push import Push, PushOptions
-from odimra.events.settings import EventServiceSettings, EventSettings
+from odimra.events.settings import (
+    EventServiceSettings,
+    EventSettings,
+    event_service_settings,
+)
 from odimra.events.subscriptions import SubscriptionOptions, Subscriptions
 
 __all__ = [
@@ -37,4 +41,5 @@ __all__ = [
     "SubscriptionMissing",
     "SubscriptionOptions",
     "Subscriptions",
+    "event_service_settings",
 ]

@@ -13,6 +13,7 @@ from odimra.store.errors import (
     StoreUnavailable,
     VersionMismatch,
 )
+from odimra.store.kept import Kept
 from odimra.store.keys import Keys
 from odimra.store.scripts import Script
 from odimra.store.store import Store, StoreOptions
@@ -22,6 +23,7 @@ __all__ = [
     "DocumentExists",
     "DocumentMissing",
     "Documents",
+    "Kept",
     "Keys",
     "LimitReached",
     "ReadCache",

@@ -14,7 +14,7 @@ from odimra.emulation.state import MachineStates
 from odimra.engine import Engine, EngineOptions, ExecutorOptions, Registry
 from odimra.store import Store, StoreOptions
 from odimra.tasks import TaskOptions, Tasks
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from odimra.tasks.settings import ServiceSettings, task_service_settings
 
 
 def engine_of(store: Store, text: str) -> tuple[Engine, Tasks, MachineStates]:
@@ -32,7 +32,7 @@ def engine_of(store: Store, text: str) -> tuple[Engine, Tasks, MachineStates]:
         registry,
         EngineOptions(executor, housekeeping=0.2),
         clock,
-        TaskServiceSettings(store, ServiceSettings()),
+        task_service_settings(store, ServiceSettings()),
     )
     return engine, tasks, machines
 

@@ -10,7 +10,7 @@ from odimra.clock import SystemClock
 from odimra.engine import Engine, EngineOptions, ExecutorOptions
 from odimra.store import Store, StoreOptions
 from odimra.tasks import TaskOptions, Tasks
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from odimra.tasks.settings import ServiceSettings, task_service_settings
 from tests.engine.kinds import registry
 
 
@@ -26,7 +26,7 @@ def engine_of(store: Store, *, drain: float = 0.2, redelivery: float = 1.0) -> E
         registry(store),
         EngineOptions(executor, drain=drain, housekeeping=0.2),
         clock,
-        TaskServiceSettings(store, ServiceSettings()),
+        task_service_settings(store, ServiceSettings()),
     )
 
 

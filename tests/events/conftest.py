@@ -14,7 +14,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from odimra.events import (
-    EventServiceSettings,
     EventSettings,
     NewSubscription,
     Push,
@@ -22,6 +21,7 @@ from odimra.events import (
     Subscription,
     SubscriptionOptions,
     Subscriptions,
+    event_service_settings,
 )
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.messages import Messages
@@ -97,7 +97,7 @@ class Stand:
         self.store = store
         self.clock = clock
         self.subscriptions = Subscriptions(store, SubscriptionOptions(limit=5), clock)
-        self.settings = EventServiceSettings(store, EventSettings(attempts=2, interval=600))
+        self.settings = event_service_settings(store, EventSettings(attempts=2, interval=600))
         self._shown = EventRepresentation(Messages.load())
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 

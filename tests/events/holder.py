@@ -7,12 +7,12 @@ import sys
 
 from odimra.clock import SystemClock
 from odimra.events import (
-    EventServiceSettings,
     EventSettings,
     Push,
     PushOptions,
     SubscriptionOptions,
     Subscriptions,
+    event_service_settings,
 )
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.messages import Messages
@@ -26,7 +26,7 @@ async def main(url: str, namespace: str) -> None:
     push = Push(
         store,
         Subscriptions(store, SubscriptionOptions(), clock),
-        EventServiceSettings(store, EventSettings()),
+        event_service_settings(store, EventSettings()),
         clock,
         # The lease outlives the process for as long.
         PushOptions(timeout=0.9, lease=1.0, scan=0.05),

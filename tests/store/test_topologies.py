@@ -22,7 +22,7 @@ from odimra.clock import SystemClock
 from odimra.engine import Engine, EngineOptions, ExecutorOptions
 from odimra.store import Store, StoreOptions, StoreUnavailable
 from odimra.tasks import NewTask, TaskOptions, Tasks, states
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from odimra.tasks.settings import ServiceSettings, task_service_settings
 from tests.engine.kinds import registry
 
 VALKEY = str(get_binary_path())
@@ -105,7 +105,7 @@ async def run_a_task(store: Store) -> None:
     clock = SystemClock()
     tasks = Tasks(store, TaskOptions(resubmit_ms=500), clock)
     executor = ExecutorOptions(store.options.url, f"{store.options.namespace}-engine")
-    service = TaskServiceSettings(store, ServiceSettings())
+    service = task_service_settings(store, ServiceSettings())
     options = EngineOptions(executor, drain=1, housekeeping=0.2)
     async with Engine(tasks, registry(store), options, clock, service) as engine:
         stop = asyncio.Event()

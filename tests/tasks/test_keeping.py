@@ -11,11 +11,12 @@ from odimra.tasks import (
     Result,
     TaskOptions,
     Tasks,
+    TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     states,
 )
-from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
+from odimra.tasks.settings import ServiceSettings, task_service_settings
 from tests.fakes import FakeClock
 from tests.tasks.conftest import a_task, bring, events, read
 
@@ -188,14 +189,34 @@ async def test_one_step_removes_no_more_than_the_server_can_at_once(tasks: Tasks
 
 
 async def test_settings_are_the_configuration_until_changed(store: Store) -> None:
-    settings = TaskServiceSettings(store, ServiceSettings(auto_delete_minutes=9))
+    settings = task_service_settings(store, ServiceSettings(auto_delete_minutes=9))
     start = await settings.read()
-    assert (start.enabled, start.auto_delete_minutes, start.version) == (True, 9, 0)
-    changed = await settings.write({"enabled": False, "monitor_expiry_seconds": 7})
+    assert (start.enabled, start.auto_delete_minutes) == (True, 9)
+    with pytest.raises(VersionMismatch):
+        await settings.write({"enabled": False}, expect=[start.version + 1])
+    changed = await settings.write(
+        {"enabled": False, "monitor_expiry_seconds": 7}, expect=[start.version]
+    )
     assert await settings.read() == changed
     assert (changed.enabled, changed.auto_delete_minutes) == (False, 9)
     assert changed.monitor_expiry_seconds == 7
     with pytest.raises(VersionMismatch):
-        await settings.write({"enabled": True}, expect=[changed.version - 1])
+        await settings.write({"enabled": True}, expect=[start.version])
     cleared = await settings.write({"monitor_expiry_seconds": None}, expect=[changed.version])
     assert cleared.monitor_expiry_seconds is None
+
+
+async def test_another_configuration_is_another_version(store: Store) -> None:
+    one = task_service_settings(store, ServiceSettings(auto_delete_minutes=9))
+    other = task_service_settings(store, ServiceSettings(auto_delete_minutes=8))
+    assert (await one.read()).version != (await other.read()).version
+
+
+async def test_no_task_starts_while_the_service_is_disabled(tasks: Tasks, store: Store) -> None:
+    settings = task_service_settings(store, ServiceSettings())
+    await settings.write({"enabled": False})
+    with pytest.raises(TaskServiceDisabled):
+        await tasks.create(a_task())
+    assert await tasks.count(tasks.index()) == 0
+    await settings.write({"enabled": True})
+    await tasks.create(a_task())

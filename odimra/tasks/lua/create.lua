@@ -22,7 +22,7 @@ local function insert(one, parent, ordinal)
   end
 end
 
-if redis.call('HGET', root .. 'setting:task_service', 'enabled') == '0' then
+if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
 if redis.call('EXISTS', task_key(new.task.id)) == 1 then return answer('exists') end
