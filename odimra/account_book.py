@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from odimra.access import (
     RoleMissing,
 )
 from odimra.clock import Clock
+
+#: Accounts that are read together.
+PAGE = 200
 
 
 class AccountRefused(Exception):
@@ -77,12 +81,14 @@ class Book:
 
     async def list(self) -> list[AccountLine]:
         """Return every account, by name."""
-        lines = []
-        for name in await self._access.accounts.names():
-            account = await self._access.accounts.get(name)
-            if account is not None:
-                locked = account.locked(self._clock.now_ms())
-                lines.append(AccountLine(name, account.role, account.enabled, locked))
+        lines: list[AccountLine] = []
+        seen, accounts = 0, self._access.accounts
+        while names := await accounts.names(seen, seen + PAGE - 1):
+            seen += len(names)
+            for account in await asyncio.gather(*map(accounts.get, names)):
+                if account is not None:
+                    locked = account.locked(self._clock.now_ms())
+                    lines.append(AccountLine(account.name, account.role, account.enabled, locked))
         return lines
 
     async def add(self, name: str, password: str, role: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import aiohttp_session
 from aiohttp import web
@@ -23,6 +24,7 @@ from aiohttp import web
 import odimra
 from odimra.access import (
     Access,
+    PasswordRejected,
 )
 from odimra.access.session_storage import TokenStorage
 from odimra.account_book import Book
@@ -31,7 +33,7 @@ from odimra.clock import Clock, SystemClock
 from odimra.config import Settings
 from odimra.emulation import fleet as fleets
 from odimra.emulation import scenarios as scripts
-from odimra.emulation.files import locate
+from odimra.emulation.files import BadEmulationFile, locate
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
@@ -88,6 +90,8 @@ from odimra.tasks.settings import ServiceSettings, TaskServiceSettings
 
 log = logging.getLogger(__name__)
 
+#: Exit status of a process that cannot start with these settings, so that nobody starts another.
+EXIT_CONFIGURATION = 2
 #: Environment variable with the administrator's first password, where none shall be made by chance.
 INITIAL_PASSWORD = "ODIMRA_INITIAL_PASSWORD"  # noqa: S105 - a name
 
@@ -125,9 +129,12 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             ),
         )
         emulation = settings.emulation
-        fleet = fleets.load(locate("fleets", emulation.fleet), emulation.seed)
+        try:
+            fleet = fleets.load(locate("fleets", emulation.fleet), emulation.seed)
+            played = scripts.load(locate("scenarios", emulation.scenarios), emulation.seed)
+        except BadEmulationFile as error:
+            _cannot_start(str(error))
         states = MachineStates(store, fleet)
-        played = scripts.load(locate("scenarios", emulation.scenarios), emulation.seed)
         registry = Registry()
         for kind in (SystemReset, ManagerReset, FirmwareUpdate):
             registry.add(kind(played, states, emulation.time_factor))
@@ -254,6 +261,12 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             await runner.cleanup()
 
 
+def _cannot_start(reason: str) -> NoReturn:
+    """End this process for good: another one would find the same."""
+    log.error("%s", reason)
+    raise SystemExit(EXIT_CONFIGURATION)
+
+
 async def first_start(house: House) -> None:
     """Make the administrator's account at the first start; wait for the store if it is away."""
     while True:
@@ -265,6 +278,8 @@ async def first_start(house: House) -> None:
             log.warning("the first start waits for the store: %s", error)
             await asyncio.sleep(error.retry_after)
             continue
+        except PasswordRejected as error:
+            _cannot_start(f"what {INITIAL_PASSWORD} holds cannot be used, as {error}")
         if made is not None:
             log.info("the administrator's first password is in %s", made)
         return

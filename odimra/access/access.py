@@ -18,6 +18,7 @@ from odimra.access.model import (
     Account,
     AccountExists,
     AuthenticationFailed,
+    PasswordRejected,
     Principal,
     Session,
     principal_of,
@@ -53,6 +54,7 @@ class AccessOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Believed:
+    hash: str = field(repr=False)
     version: int
     until: int
 
@@ -144,10 +146,12 @@ class Access:
 
     def _believes(self, account: Account, password: str) -> bool:
         known = self._believed.get(self._mark(account.name, password))
-        # Any change of the account is another version: what was believed is so no longer.
+        # Any change of the account is another version: what was believed is so no longer. Nor is it
+        # of another account of that name; no two hashes are alike.
         return (
             known is not None
             and known.version == account.version
+            and known.hash == account.hash
             and self._clock.now_ms() < known.until
         )
 
@@ -155,7 +159,8 @@ class Access:
         if not self.options.basic_cache:
             return
         until = self._clock.now_ms() + self.options.basic_cache * 1000
-        self._believed[self._mark(account.name, password)] = _Believed(account.version, until)
+        proof = _Believed(account.hash, account.version, until)
+        self._believed[self._mark(account.name, password)] = proof
         if len(self._believed) > BELIEVED:
             self._believed.popitem(last=False)
 
@@ -180,9 +185,8 @@ class Access:
 
     async def _prove(self, account: Account | None, password: str) -> bool:
         right = await self._passwords.verify(None if account is None else account.hash, password)
-        if account is None:
-            return False
-        if not right:
+        if account is None or not right:
+            # Also for a name that nobody has: how long it takes must not tell which it is.
             await self.accounts.failed(account)
             return False
         return await self.accounts.proved(account)
@@ -206,7 +210,8 @@ class Access:
         Without ``password`` one is made by chance and written to ``initial-password`` in the state
         folder *before* the account is made, so that no crash leaves an account nobody can use.
         Returns that file, or None when there was nothing to do or ``password`` was given.
-        Raises :class:`PasswordRejected` when ``password`` breaks the rules.
+        Raises :class:`PasswordRejected` when ``password``, or what the file holds already, breaks
+        the rules.
         """
         if await self.accounts.count():
             return None
@@ -222,6 +227,12 @@ class Access:
             if file is not None and not await self._is_right(name, password):
                 file.unlink(missing_ok=True)
             return None
+        except PasswordRejected as error:
+            if file is None:
+                raise
+            raise PasswordRejected(
+                f"{file} was there before the first start, and {error}: remove the file"
+            ) from None
         return file
 
     async def _is_right(self, name: str, password: str) -> bool:
@@ -253,7 +264,7 @@ class Access:
                 os.fsync(out.fileno())
             os.link(draft, file)  # whole or not at all, and only the first of several processes
         except FileExistsError:
-            pass
+            file.chmod(0o600)  # whoever put it there: it is the administrator's password
         finally:
             draft.unlink()
         return file.read_text(encoding="utf-8").strip()

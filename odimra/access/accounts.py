@@ -14,6 +14,7 @@ from odimra.access.model import (
     AccountLimitReached,
     AccountMissing,
     LastAdministrator,
+    PasswordRejected,
     RoleMissing,
 )
 from odimra.access.passwords import Passwords, check_rules
@@ -79,7 +80,7 @@ class Accounts:
         found: Account | None = self._cache.peek(self._keys + name, "account")
         return found
 
-    async def names(self, start: int = 0, stop: int = -1) -> list[str]:
+    async def names(self, start: int, stop: int) -> list[str]:
         """Return the names of the accounts from rank ``start`` to ``stop``, in their order."""
         return await self._store.documents.members(self._index, start, stop)
 
@@ -164,18 +165,22 @@ class Accounts:
         change_required: bool | None = None,
         expect: Iterable[int] | None = None,
         keep_session: str | None = None,
+        another: bool = False,
     ) -> Account:
         """Change what is given, if the version is one of ``expect``.
 
         A new password ends the account's sessions but ``keep_session``; being disabled ends all.
+        With ``another`` the password must not be the one that the account has.
         Raises :class:`PasswordRejected`, :class:`AccountMissing`, :class:`RoleMissing`,
         :class:`LastAdministrator`, ``VersionMismatch``.
         """
         wanted = None if expect is None else frozenset(expect)
-        await self._require(name, wanted)
+        found = await self._require(name, wanted)
         values: dict[str, str] = {}
         if password is not None:
             values["hash"] = await self._hash(name, password)
+            if another and await self._passwords.verify(found.hash, password):
+                raise PasswordRejected("a password that has to be changed must be another one")
             values["change_required"] = "0"
         if role is not None:
             values["role"] = role
@@ -196,7 +201,7 @@ class Accounts:
         assert changed is not None
         return changed
 
-    async def _require(self, name: str, wanted: frozenset[int] | None) -> None:
+    async def _require(self, name: str, wanted: frozenset[int] | None) -> Account:
         # Before a password is hashed for nothing; the step itself looks once more.
         key = self._key(name)
         account = await self._load(key) if NAME.fullmatch(name) else None
@@ -204,6 +209,7 @@ class Accounts:
             raise AccountMissing(name)
         if wanted is not None and account.version not in wanted:
             raise VersionMismatch(account.version)
+        return account
 
     async def delete(self, name: str, *, expect: Iterable[int] | None = None) -> None:
         """Remove an account and its sessions.
@@ -217,22 +223,29 @@ class Accounts:
             change["expect"] = sorted(expect)
         await self._run(name, change)
 
-    async def failed(self, account: Account) -> None:
-        """Count a wrong password, which may lock the account."""
+    async def failed(self, account: Account | None) -> None:
+        """Count a wrong password, which may lock the account; None, no account, counts nothing.
+
+        Nobody is spared, not even the last administrator, at whose password one could guess for
+        ever. A lock is no way to shut somebody out: it ends by itself, open sessions go on, and
+        ``odimra user`` takes it off.
+        """
         policy = await self._policy.read()
         if policy.lockout_threshold == 0 or policy.lockout_duration == 0:
             return  # AccountService v1: either one switches locking off
+        # No account has an empty name.
+        name, hashed = ("", "") if account is None else (account.name, account.hash)
         await self._store.script(
             FAILED,
-            keys=[self._key(account.name)],
+            keys=[self._key(name)],
             args=[
                 self._store.keys.root,
-                account.name,
+                name,
                 self._clock.now_ms(),
                 policy.lockout_threshold,
                 policy.lockout_duration * 1000,
                 policy.lockout_reset_after * 1000,
-                account.hash,
+                hashed,
             ],
         )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, TypeVar, cast
+from zlib import crc32
 
 from odimra.store import Document, DocumentExists, DocumentMissing, Store, VersionMismatch
 
+#: Versions of what nobody has changed begin here, where those of the store never come.
+CONFIGURED = 2**40
 #: Writers that may come between a look and a write before the writer gives up.
 ATTEMPTS = 10
 
@@ -71,7 +74,8 @@ class Kept(Generic[P]):
         self._store = store
         self._cache = store.cache
         self._key = store.keys.of("setting", name)
-        self._defaults = defaults
+        # The configuration may change from one start to the next: with it, the version.
+        self._defaults = _with(defaults, {"version": CONFIGURED + crc32(repr(defaults).encode())})
         self._check = check
 
     async def read(self) -> P:
@@ -121,6 +125,6 @@ class Kept(Generic[P]):
             if field.name != "version"
         }
         documents = self._store.documents
-        if policy.version == 0:
+        if policy.version >= CONFIGURED:
             return await documents.create(self._key, values)
         return await documents.update(self._key, values, expect={policy.version})

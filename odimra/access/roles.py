@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 import yaml
@@ -18,9 +19,16 @@ from odimra.access.model import (
     role_of,
 )
 from odimra.resources import data_path
-from odimra.store import DocumentExists, DocumentMissing, Script, Store, VersionMismatch
+from odimra.store import (
+    Document,
+    DocumentMissing,
+    LimitReached,
+    Script,
+    Store,
+    VersionMismatch,
+)
 
-DELETE = Script.from_package("odimra.access", "lua/role_delete.lua")
+STEP = Script.from_package("odimra.access", "lua/role.lua")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MOST = 100
 
@@ -69,17 +77,8 @@ class Roles:
         """Make a role. Raises :class:`RoleExists`, ``LimitReached``."""
         if role_id in self.standard:
             raise RoleExists(role_id)
-        try:
-            document = await self._store.documents.create(
-                self._key(role_id),
-                {"privileges": _stored(privileges)},
-                index=self._index,
-                member=role_id,
-                limit=MOST,
-            )
-        except DocumentExists:
-            raise RoleExists(role_id) from None
-        return role_of(role_id, document)
+        change = {"op": "create", "limit": MOST, "privileges": _stored(privileges)}
+        return role_of(role_id, Document.from_reply(await self._step(role_id, change)))
 
     async def update(
         self, role_id: str, privileges: Iterable[str], *, expect: Iterable[int] | None
@@ -106,21 +105,30 @@ class Roles:
         """
         if role_id in self.standard:
             raise RolePredefined(role_id)
+        change: dict[str, Any] = {"op": "delete"}
+        if expect is not None:
+            change["expect"] = sorted(expect)
+        await self._step(role_id, change)
+
+    async def _step(self, role_id: str, change: dict[str, Any]) -> Any:
         reply = await self._store.script(
-            DELETE,
+            STEP,
             keys=[self._key(role_id)],
-            args=[
-                self._store.keys.root,
-                role_id,
-                b"" if expect is None else orjson.dumps(sorted(expect)),
-            ],
+            args=[self._store.keys.root, role_id, orjson.dumps(change)],
+            touches=[self._index],
         )
-        if reply[0] == b"missing":
+        outcome = reply[0]
+        if outcome == b"exists":
+            raise RoleExists(role_id)
+        if outcome == b"limit":
+            raise LimitReached(role_id)
+        if outcome == b"missing":
             raise RoleMissing(role_id)
-        if reply[0] == b"version":
+        if outcome == b"version":
             raise VersionMismatch(int(reply[1]))
-        if reply[0] == b"used":
+        if outcome == b"used":
             raise RoleInUse(role_id)
+        return reply[1]
 
 
 def _stored(privileges: Iterable[str]) -> str:

@@ -28,11 +28,12 @@ STEP = Script.from_package("odimra.access", "lua/session.lua")
 #: Bytes of a token (256 bits), and of a session's id.
 TOKEN, ID = 32, 16
 #: A use is noted once in this part of the timeout, and at least once in NOTED milliseconds, so that
-#: the store is not written at each request. A session may end early by as much, never late.
+#: the store is not written at each request. A session lives longer by as much, so that none ends
+#: before the timeout has passed since a use that was not noted.
 PART, NOTED = 20, 10_000
 #: How long the store keeps a session that nobody closes, in milliseconds: the longest timeout that
 #: SessionService allows (v1_2_0). Whether it has ended is told by its last use, not by this.
-KEPT = 86_400_000
+KEPT = 86_400_000 + NOTED
 #: Ended sessions that one step removes; see ``lua/session.lua``.
 PURGED = 100
 #: What aiohttp-session may keep with one session, in characters of JSON.
@@ -45,6 +46,16 @@ class SessionLimits:
 
     per_account: int = 50
     altogether: int = 1000
+
+
+def unnoted(timeout: int) -> int:
+    """Return for how long the use of a session need not be noted, in milliseconds."""
+    return min(timeout * 1000 // PART, NOTED)
+
+
+def lifetime(timeout: int) -> int:
+    """Return how long after its last noted use a session ends, in milliseconds."""
+    return timeout * 1000 + unnoted(timeout)
 
 
 def digest_of(token: str) -> str | None:
@@ -93,7 +104,7 @@ class Sessions:
             keys=[self._keys + digest],
             args=[
                 *(self._store.keys.root, op, session_id, account),
-                *(self._clock.now_ms(), timeout * 1000, KEPT, orjson.dumps(extra or {})),
+                *(self._clock.now_ms(), lifetime(timeout), KEPT, orjson.dumps(extra or {})),
             ],
         )
 
@@ -126,11 +137,10 @@ class Sessions:
         return Session.load(digest, Document(fields, 1)), token
 
     def _is_open(self, session: Session, timeout: int) -> bool:
-        return self._clock.now_ms() < session.used + timeout * 1000
+        return self._clock.now_ms() < session.used + lifetime(timeout)
 
     def _is_noted(self, session: Session, timeout: int) -> bool:
-        unnoted = self._clock.now_ms() - session.used
-        return unnoted < NOTED and unnoted * PART < timeout * 1000
+        return self._clock.now_ms() - session.used < unnoted(timeout)
 
     async def _load(self, digest: str) -> Session | None:
         reply = await self._store.call("HGETALL", self._keys + digest)
@@ -175,7 +185,7 @@ class Sessions:
         """Return the index of one account's sessions or of all, and where its open ones begin."""
         timeout = (await self._policy.read()).timeout
         index = self._index if account is None else f"{self._index}:{account}"
-        return index, f"({self._clock.now_ms() - timeout * 1000}"
+        return index, f"({self._clock.now_ms() - lifetime(timeout)}"
 
     async def count(self, account: str | None = None) -> int:
         """Return how many sessions are open, of one account or of all."""

@@ -162,6 +162,7 @@ class AccountFace:
             change_required=body.get("PasswordChangeRequired"),
             expect=call.expected(),
             keep_session=principal.session_id,
+            another=principal.password_change_required,
         )
         return self._reply(account)
 

@@ -175,7 +175,11 @@ class SessionFace:
 
     async def logout(self, call: Call) -> Reply:
         """``DELETE``: close a session."""
-        session = await self._seen(call)
+        session, principal, expected = await self._seen(call), call.principal, call.expected()
+        if principal.password_change_required and session.account != principal.account:
+            raise errors.password_change_required(principal.account_uri)
+        if expected is not None and int(ETAG) not in expected:
+            raise errors.precondition_failed()
         try:
             await self._access.sessions.close(session)
         except SessionMissing:

@@ -19,6 +19,7 @@ from odimra.access import (
     RoleMissing,
     RolePredefined,
 )
+from odimra.account_book import AccountRefused, Book
 from odimra.store import Store, VersionMismatch
 from tests.access.conftest import PASSWORD, MakeAccess
 from tests.fakes import FakeClock
@@ -29,7 +30,7 @@ async def test_an_account_is_created_read_changed_and_deleted(access: Access) ->
     assert (made.name, made.role, made.enabled, made.version) == ("carol", "ReadOnly", True, 1)
     assert made.password_change_required
     assert made.uri == "/redfish/v1/AccountService/Accounts/carol"
-    assert await access.accounts.names() == ["carol", "op", "root"]
+    assert await access.accounts.names(0, 99) == ["carol", "op", "root"]
     changed = await access.accounts.update("carol", role="Operator", enabled=False)
     assert (changed.role, changed.enabled, changed.version) == ("Operator", False, 2)
     assert await access.accounts.get("carol") == changed
@@ -142,7 +143,7 @@ async def test_administrators_who_remove_each_other_at_once_leave_one(access: Ac
         return_exceptions=True,
     )
     assert sum(isinstance(one, LastAdministrator) for one in outcomes) == 1
-    left = [await access.accounts.get(name) for name in await access.accounts.names()]
+    left = [await access.accounts.get(name) for name in await access.accounts.names(0, 99)]
     assert sum(one.role == "Administrator" and one.enabled for one in left if one) == 1
 
 
@@ -331,3 +332,137 @@ async def test_guessing_at_unknown_names_leaves_nothing_behind(
         with pytest.raises(AuthenticationFailed):
             await access.verify(name, "guess \ud800")
     assert await store.call("DBSIZE") == before
+
+
+# Names that are used again
+
+
+async def test_a_name_that_is_used_again_begins_with_versions_that_nobody_has_seen(
+    access: Access,
+) -> None:
+    changed = await access.accounts.update("op", enabled=True)
+    await access.accounts.delete("op")
+    made = await access.accounts.create("op", PASSWORD, "ReadOnly")
+    assert made.version > changed.version
+    with pytest.raises(VersionMismatch):
+        await access.accounts.update("op", role="Operator", expect={1, 2})
+    with pytest.raises(VersionMismatch):
+        await access.accounts.delete("op", expect={1, 2})
+    role = await access.roles.create("Auditor", ["Login"])
+    await access.roles.delete("Auditor", expect={role.version})
+    again = await access.roles.create("Auditor", ["ConfigureSelf"])
+    assert again.version > role.version
+    with pytest.raises(VersionMismatch):
+        await access.roles.delete("Auditor", expect={role.version})
+
+
+async def test_roles_and_accounts_that_are_gone_leave_nothing_that_grows(
+    access: Access, store: Store
+) -> None:
+    async def size() -> tuple[int, int]:
+        counts = store.keys.of("setting", "account_counts")
+        return await store.call("DBSIZE"), await store.call("HLEN", counts)
+
+    sizes = []
+    for n in range(3):
+        await access.roles.create(f"R{n}", ["Login"])
+        await access.accounts.create(f"u{n}", PASSWORD, f"R{n}")
+        with pytest.raises(AuthenticationFailed):
+            await access.verify(f"u{n}", "wrong one")
+        await access.login(f"u{n}", PASSWORD)
+        await access.accounts.delete(f"u{n}")
+        await access.roles.delete(f"R{n}")
+        sizes.append(await size())
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+async def test_the_last_administrator_can_be_locked_but_not_for_good(
+    access: Access, clock: FakeClock
+) -> None:
+    _, token = await access.login("root", PASSWORD)
+    for n in range(5):
+        with pytest.raises(AuthenticationFailed):
+            await access.verify("root", f"wrong {n}")
+    with pytest.raises(AuthenticationFailed):
+        await access.verify("root", PASSWORD)
+    assert (await access.authenticate(token, None)).account == "root"
+    clock.advance(30)
+    assert (await access.verify("root", PASSWORD)).name == "root"
+
+
+async def test_a_password_that_has_to_be_changed_must_be_another(access: Access) -> None:
+    await access.accounts.update("op", change_required=True)
+    with pytest.raises(PasswordRejected) as caught:
+        await access.accounts.update("op", password=PASSWORD, another=True)
+    assert PASSWORD not in str(caught.value)
+    account = await access.accounts.get("op")
+    assert account is not None
+    assert account.password_change_required
+    await access.accounts.update("op", password="another-1", another=True)
+    assert (await access.verify("op", "another-1")).password_change_required is False
+
+
+async def test_the_command_line_lists_every_account_in_pages(
+    access: Access, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odimra.account_book.PAGE", 2)
+    for n in range(3):
+        await access.accounts.create(f"u{n}", PASSWORD, "ReadOnly", enabled=n != 1)
+    for n in range(5):
+        with pytest.raises(AuthenticationFailed):
+            await access.verify("u2", f"wrong {n}")
+    lines = [(one.name, one.enabled, one.locked) for one in await Book(access, clock).list()]
+    assert lines == [
+        ("op", True, False),
+        ("root", True, False),
+        ("u0", True, False),
+        ("u1", False, False),
+        ("u2", True, True),
+    ]
+
+
+async def test_the_command_line_unlocks_and_is_refused_without_the_password(
+    access: Access, clock: FakeClock
+) -> None:
+    book = Book(access, clock)
+    await _fail(access, 5)
+    await book.set_password("op", "another-1")
+    assert (await access.verify("op", "another-1")).name == "op"
+    await book.add("new", "long enough", "ReadOnly")
+    await book.delete("new")
+    refused = [
+        book.add("op", "S3cret-one", "Operator"),
+        book.add("a/b", "S3cret-one", "Operator"),
+        book.add("x", "S3cret-one", "Wizard"),
+        book.add("x", "S3", "Operator"),
+        book.set_password("nobody", "S3cret-one"),
+        book.delete("nobody"),
+        book.delete("root"),
+    ]
+    for attempt in refused:
+        with pytest.raises(AccountRefused) as caught:
+            await attempt
+        assert "S3" not in str(caught.value)
+
+
+async def test_the_command_line_is_told_when_there_are_enough_accounts(
+    make_access: MakeAccess, clock: FakeClock
+) -> None:
+    book = Book(make_access(max_accounts=1), clock)
+    await book.add("one", PASSWORD, "Administrator")
+    with pytest.raises(AccountRefused, match="as many"):
+        await book.add("two", PASSWORD, "Operator")
+
+
+async def test_processes_that_see_a_lock_end_at_once_agree(
+    access: Access, make_access: MakeAccess, other_store: Store, clock: FakeClock
+) -> None:
+    other = make_access(on=other_store)
+    await _fail(access, 5)
+    processes = (access, other)
+    for process in processes:  # both hold the locked account in their caches
+        assert (await process.accounts.get("op")).version == 2  # type: ignore[union-attr]
+    clock.advance(30)
+    seen = await asyncio.gather(*(process.accounts.get("op") for process in processes))
+    assert [(one.version, one.locked_until) for one in seen if one] == [(3, 0)] * 2
+    assert seen[0] == seen[1]

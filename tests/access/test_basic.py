@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from typing import Any
 
 import pytest
 
 from odimra.access import Access, AuthenticationFailed
 from odimra.access import access as module
-from odimra.store import StoreUnavailable
+from odimra.store import Store, StoreUnavailable
 from tests.access.conftest import PASSWORD, MakeAccess
 from tests.fakes import FakeClock
 
@@ -155,3 +157,44 @@ async def test_a_store_that_is_away_is_no_wrong_password(
     with pytest.raises(StoreUnavailable):
         await access.verify("op", PASSWORD)
     assert not access._proving
+
+
+async def test_who_takes_over_a_name_is_not_proved_by_the_password_of_who_had_it(
+    access: Access,
+) -> None:
+    await access.authenticate(None, ("op", PASSWORD))
+    before = await access.accounts.get("op")
+    await access.accounts.delete("op")
+    made = await access.accounts.create("op", "another-1", "Operator")
+    with pytest.raises(AuthenticationFailed):
+        await access.authenticate(None, ("op", PASSWORD))
+    # Even if their versions were the same.
+    assert before is not None
+    access._believe(dataclasses.replace(before, version=made.version), PASSWORD)
+    with pytest.raises(AuthenticationFailed):
+        await access.authenticate(None, ("op", PASSWORD))
+    disabled = await access.accounts.update("op", enabled=False)
+    access._believe(disabled, "another-1")
+    with pytest.raises(AuthenticationFailed):
+        await access.authenticate(None, ("op", "another-1"))
+
+
+async def test_a_name_that_nobody_has_asks_the_store_as_often_as_one_that_somebody_has(
+    access: Access, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    call = store._coalescer.call
+
+    def noted(*command: Any) -> Any:
+        asked.append(command[0])
+        return call(*command)
+
+    monkeypatch.setattr(store._coalescer, "call", noted)
+    steps = {}
+    for name in ("op", "nobody"):
+        for n in range(2):  # what is read once for all is known by the second time
+            asked.clear()
+            with pytest.raises(AuthenticationFailed):
+                await access.verify(name, f"wrong {n}")
+        steps[name] = list(asked)
+    assert steps["op"] == steps["nobody"] != []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -71,9 +73,12 @@ async def test_a_start_after_the_first_changes_nothing(
 async def test_a_start_that_died_after_writing_the_password_is_continued(
     make_access: MakeAccess, tmp_path: Path
 ) -> None:
-    (tmp_path / "initial-password").write_text("written-before\n")
+    left = tmp_path / "initial-password"
+    left.write_text("written-before\n")
+    left.chmod(0o644)
     access = make_access()
-    assert await access.first_start(tmp_path) is not None
+    assert await access.first_start(tmp_path) == left
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
     assert await _logs_in(access, tmp_path / "initial-password")
     assert (tmp_path / "initial-password").read_text() == "written-before\n"
 
@@ -120,3 +125,39 @@ async def test_a_folder_that_cannot_be_written_makes_no_account(
     with pytest.raises(OSError, match="missing"):
         await access.first_start(tmp_path / "missing")
     assert await access.accounts.count() == 0
+
+
+async def test_a_password_that_was_left_and_breaks_the_rules_stops_the_start(
+    make_access: MakeAccess, tmp_path: Path
+) -> None:
+    (tmp_path / "initial-password").write_text("short\n")
+    access = make_access()
+    with pytest.raises(PasswordRejected, match="initial-password") as caught:
+        await access.first_start(tmp_path)
+    assert "short" not in str(caught.value)
+    assert await access.accounts.count() == 0
+
+
+async def test_real_processes_that_start_together_make_one_administrator(
+    make_access: MakeAccess, store: Store, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.access.starter"]
+    command += [store.options.url, store.options.namespace, str(tmp_path)]
+    processes = [
+        await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE) for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    for process in processes:  # all are up: now they start at once
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+    said = [(await process.communicate())[0].decode().strip() for process in processes]
+    assert sorted(said) == ["False", "False", "False", "True"]
+    assert [process.returncode for process in processes] == [0] * 4
+    file = tmp_path / "initial-password"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["initial-password"]
+    access = make_access()
+    assert await _logs_in(access, file)
+    assert await access.accounts.names(0, 9) == ["admin"]

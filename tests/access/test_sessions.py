@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+from typing import Any
 
 import pytest
 
@@ -112,11 +113,37 @@ async def test_a_session_ends_when_it_was_not_used_for_the_timeout(
     assert not await _dead(access, token)
     clock.advance(1799)
     assert not await _dead(access, token)  # the use before counts
-    clock.advance(1800)
+    clock.advance(module.lifetime(1800) / 1000)
     assert await _dead(access, token)
     assert await access.sessions.get(session.id) is None
     assert await access.sessions.count() == 0
     assert await access.sessions.page(0, 10) == []
+
+
+@pytest.mark.parametrize("timeout", [30, 60, 1800, 86_400])
+@pytest.mark.parametrize("part", [0, 0.3, 0.5, 0.9, 0.999, 1])
+async def test_a_session_never_ends_before_the_timeout_has_passed_since_a_use(
+    access: Access,
+    make_access: MakeAccess,
+    other_store: Store,
+    clock: FakeClock,
+    timeout: int,
+    part: float,
+) -> None:
+    await access.sessions.set_timeout(timeout, expect=None)
+    _, token = await access.login("op", PASSWORD)
+    await _peeked(access, token)
+    clock.advance(part * module.unnoted(timeout) / 1000)
+    used = clock.now_ms()
+    await access.authenticate(token, None)  # noted or not
+    clock.advance((used - clock.now_ms()) / 1000 + timeout - 0.001)
+    assert await access.sessions.count("op") == 1
+    other = make_access(on=other_store)  # a process that saw nothing of that use
+    await other.authenticate(token, None)
+    clock.advance(module.lifetime(timeout) / 1000)
+    assert await _dead(access, token)
+    assert await _dead(other, token)
+    assert module.lifetime(timeout) <= timeout * 1050  # nor much later
 
 
 async def test_a_use_is_noted_now_and_then_not_each_time(
@@ -140,7 +167,7 @@ async def test_a_shorter_timeout_counts_at_once_a_longer_one_wakes_no_dead(
     access: Access, clock: FakeClock
 ) -> None:
     _, first = await access.login("op", PASSWORD)
-    clock.advance(60)
+    clock.advance(63)
     _, second = await access.login("op", PASSWORD)
     policy = await access.sessions.set_timeout(60, expect=None)
     assert (policy.timeout, policy.version) == (60, 1)
@@ -160,7 +187,7 @@ async def test_more_dead_sessions_than_one_step_removes_all_go_before_the_timeou
     monkeypatch.setattr(access.sessions, "_limits", SessionLimits(1000, 1000))
     account = await access.verify("op", PASSWORD)
     opened = [await access.sessions.open(account) for _ in range(module.PURGED + 5)]
-    clock.advance(1800)
+    clock.advance(1810)
     await access.sessions.set_timeout(3600, expect=None)
     for _, token in opened:
         assert await _dead(access, token)
@@ -183,7 +210,7 @@ async def test_a_use_that_comes_too_late_for_the_store_does_not_revive(
     _, again = await access.login("op", PASSWORD)
     late = await access.sessions.find(again)
     assert late is not None
-    clock.advance(1800)
+    clock.advance(1810)
     assert await other.sessions._step("use", late.digest, late.id, "op") == b"missing"
     assert await _dead(access, again)
 
@@ -201,7 +228,7 @@ async def test_logins_at_once_do_not_pass_the_limit_of_an_account(
     )
     assert sum(isinstance(one, SessionLimitReached) for one in outcomes) == 5
     assert await access.sessions.count("op") == 3
-    clock.advance(1800)  # ended sessions make room
+    clock.advance(1810)  # ended sessions make room
     await access.login("op", PASSWORD)
     assert await access.sessions.count("op") == 1
 
@@ -218,7 +245,7 @@ async def test_logins_of_several_accounts_do_not_pass_the_limit_of_all(
     )
     assert sum(isinstance(one, SessionLimitReached) for one in outcomes) == 2
     assert await access.sessions.count() == 4
-    clock.advance(1800)
+    clock.advance(1810)
     await access.login("u0", PASSWORD)
     assert await access.sessions.count() == 1
     assert await access.sessions.count("u1") == 0
@@ -228,7 +255,7 @@ async def test_ended_sessions_are_removed_by_those_that_open(
     access: Access, clock: FakeClock, store: Store
 ) -> None:
     ended = [(await access.login(name, PASSWORD))[0] for name in ("op", "root", "op")]
-    clock.advance(1800)
+    clock.advance(1810)
     await access.login("root", PASSWORD)
     for session in ended:
         assert await store.call("EXISTS", access.sessions.key(session)) == 0
@@ -248,7 +275,7 @@ async def test_ones_own_ended_sessions_make_room_however_many_others_wait_to_be_
     clock.advance(1)
     monkeypatch.setattr(access.sessions, "_limits", SessionLimits(1, 2 * module.PURGED))
     await access.login("op", PASSWORD)
-    clock.advance(1800)
+    clock.advance(1810)
     await access.login("op", PASSWORD)
     assert await access.sessions.count() == 1
 
@@ -355,6 +382,39 @@ async def test_a_role_without_login_opens_no_session(access: Access) -> None:
         await access.login("op", PASSWORD)
 
 
+@pytest.mark.parametrize("change", ["password", "disabled", "deleted", "closed", "role"])
+async def test_what_happens_in_one_process_counts_in_all(
+    access: Access, make_access: MakeAccess, other_store: Store, change: str
+) -> None:
+    other = make_access(on=other_store)
+    session, token = await access.login("op", PASSWORD)
+    assert await _peeked(other, token) == await other.authenticate(token, None)
+    await other.authenticate(None, ("op", PASSWORD))  # believed there
+    if change == "deleted":
+        await access.accounts.delete("op")
+    elif change == "closed":
+        await access.sessions.close(session)
+    else:
+        changes: dict[str, dict[str, Any]] = {
+            "password": {"password": "another-1"},
+            "disabled": {"enabled": False},
+            "role": {"role": "ReadOnly"},
+        }
+        await access.accounts.update("op", **changes[change])
+    async with asyncio.timeout(5):  # the server's word needs a moment to come in
+        while (found := other.peek(token)) is not None and found.role == "Operator":
+            await asyncio.sleep(0)
+    if change == "role":
+        assert (await other.authenticate(token, None)).role == "ReadOnly"
+        assert (await _peeked(other, token)).role == "ReadOnly"
+        return
+    assert await _dead(other, token)
+    assert await other.sessions.get(session.id) is None
+    if change != "closed":
+        with pytest.raises(AuthenticationFailed):
+            await other.authenticate(None, ("op", PASSWORD))
+
+
 # Listing
 
 
@@ -422,3 +482,28 @@ async def test_what_is_kept_with_a_session_is_bounded_and_ends_with_it(access: A
     await access.sessions.close(session)
     with pytest.raises(SessionMissing):
         await access.sessions.keep(session, {})
+
+
+async def test_a_process_that_has_not_heard_of_the_end_learns_it_when_it_notes_a_use(
+    access: Access,
+    make_access: MakeAccess,
+    other_store: Store,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = make_access(on=other_store)
+    session, token = await access.login("op", PASSWORD)
+    await _peeked(other, token)
+    monkeypatch.setattr(other_store._tracker, "_invalidate", lambda keys: None)
+    await access.sessions.close(session)
+    clock.advance(10)
+    assert await _dead(other, token)
+    assert await access.sessions.count() == 0
+
+
+async def test_a_session_whose_account_is_gone_lets_nobody_in(access: Access, store: Store) -> None:
+    # No change of an account leaves this behind; should something else, it is no way in.
+    _, token = await access.login("op", PASSWORD)
+    await store.call("DEL", store.keys.of("account", "op"))
+    store.forget(store.keys.of("account", "op"))
+    assert await _dead(access, token)

@@ -529,3 +529,11 @@ async def test_too_many_hashes_at_once_are_503_with_a_time(
     assert answer.keys == ["ServiceTemporarilyUnavailable"]
     assert (await people.post(ACCOUNTS, NEW)).status == 503
     assert (await people.get(ACCOUNTS)).body["Members@odata.count"] == 3
+
+
+async def test_no_member_is_asked_for_and_none_shown(people: People) -> None:
+    for who, count in (("root", 3), ("op", 1)):
+        answer = await people.get(f"{ACCOUNTS}?$top=0", who=who)
+        assert (answer.body["Members@odata.count"], answer.members) == (count, [])
+        answer = await people.get(f"{ACCOUNTS}?$skip=3", who=who)
+        assert answer.members == []

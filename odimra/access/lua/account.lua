@@ -58,7 +58,11 @@ if c.end_sessions or c.op == 'delete' then
   end
 end
 
+-- A name that is used again goes on with versions that nobody has seen: an ETag of the account that
+-- was is not one of the account that is.
+local last = tonumber(redis.call('HGET', counts, 'last:account') or '0')
 if c.op == 'delete' then
+  redis.call('HSET', counts, 'last:account', math.max(last, tonumber(t[1])))
   redis.call('DEL', KEYS[1], root .. 'lockout:' .. c.name)
   redis.call('ZREM', index, c.name)
   return {'ok', {}, ended}
@@ -67,7 +71,7 @@ for field, value in pairs(c.set) do redis.call('HSET', KEYS[1], field, value) en
 for _, field in ipairs(c.unset or {}) do redis.call('HDEL', KEYS[1], field) end
 if c.unlock then redis.call('DEL', root .. 'lockout:' .. c.name) end
 if c.op == 'create' then
-  redis.call('HSET', KEYS[1], 'version', 1)
+  redis.call('HSET', KEYS[1], 'version', last + 1)
   redis.call('ZADD', index, 0, c.name)
 else
   redis.call('HINCRBY', KEYS[1], 'version', 1)

@@ -1,11 +1,11 @@
 -- Open a session within the limits, note its use, close it, or purge those that have ended. The indexes
 -- hold the time of the last use, so that a change of the timeout counts for all sessions at once.
--- KEYS: 1 session. ARGV: 1 root of all keys, 2 open|use|close|purge, 3 id, 4 account, 5 now ms, 6 timeout ms,
+-- KEYS: 1 session. ARGV: 1 root of all keys, 2 open|use|close|purge, 3 id, 4 account, 5 now ms, 6 lifetime ms,
 -- 7 how long the store keeps it ms, 8 JSON {per_account, altogether, hash, digest, fields} for open
-local root, op, id, now, timeout = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[6])
+local root, op, id, now, lifetime = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), tonumber(ARGV[6])
 local all, by_id = root .. 'index:sessions', root .. 'session_id:' .. id
 local own = all .. ':' .. ARGV[4]
-local dead = now - timeout
+local dead = now - lifetime
 
 local function close()
   redis.call('ZREM', all, id)
