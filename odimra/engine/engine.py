@@ -10,7 +10,7 @@ from odimra.clock import Clock
 from odimra.engine.executor import Executor, ExecutorOptions
 from odimra.engine.registry import Registry
 from odimra.engine.runner import Limits, Runner
-from odimra.store import StoreUnavailable
+from odimra.store import StoreError, StoreUnavailable
 from odimra.tasks import Step, Tasks
 from odimra.tasks.settings import TaskServiceSettings
 
@@ -77,6 +77,8 @@ class Engine:
                 await self.keep_house()
             except StoreUnavailable as error:
                 log.warning("housekeeping waits for the store: %s", error)
+            except StoreError:
+                log.exception("housekeeping failed and goes on")
             await asyncio.sleep(self.options.housekeeping)
 
     async def keep_house(self) -> None:

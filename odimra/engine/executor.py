@@ -24,7 +24,7 @@ from types import TracebackType
 
 from docket import Docket, Worker
 from docket.execution import Disposition
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Executor:
             try:
                 sent = await self._docket.add_many(calls)
                 failed = [one.key for one in sent if one.disposition is Disposition.FAILED]
-            except (RedisError, OSError):
+            except (RedisError, RedisClusterException, OSError):
                 failed = batch
             if failed:
                 # Again as soon as the store is back; what was sent is not sent twice, by its key.

@@ -38,7 +38,7 @@ def has_monitor(task: Task, now_ms: int) -> bool:
     A cancelled task's goes at once, a completed one's after its expiry (TaskService v1_3_0
     ``TaskMonitorAutoExpirySeconds``).
     """
-    if task.task_state == states.CANCELLED:
+    if task.task_state == states.CANCELLED or task.monitor_gone:
         return False
     return task.monitor_expires is None or now_ms < task.monitor_expires
 

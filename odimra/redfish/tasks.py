@@ -155,14 +155,15 @@ class TaskFace:
         found = await self._tasks.store.cached(
             self._tasks.store.keys.task(task_id), "rendered", load
         )
-        if found is not None and found.task.monitor_expires is not None:
-            return self._render(found.task)  # whether the monitor is still there changes with time
+        expires = None if found is None else found.task.monitor_expires
+        if expires is not None and expires <= self._clock.now_ms():
+            await self._tasks.close_monitor(task_id)
+            return await self.rendered(task_id)
         return found
 
     def _render(self, task: Task) -> Rendered:
-        now = self._clock.now_ms()
-        body = self._representation.task(task, now)
-        tag = str(task.version) if "TaskMonitor" in body else f"{task.version}-"
+        body = self._representation.task(task, self._clock.now_ms())
+        tag = str(task.version)
         return Rendered(task, bodies.render({**body, "@odata.etag": f'"{tag}"'}), tag)
 
     async def _seen(self, call: Call, task_id: str) -> Rendered:
@@ -192,7 +193,10 @@ class TaskFace:
             body = self._representation.task(found.task, self._clock.now_ms())
             return Reply(body=body, etag=found.etag)
         key = self._tasks.store.keys.task(found.task.id)
-        return Reply(raw=found.raw, etag=found.etag, kept=Kept(key, "rendered", found))
+        # What time alone will change is not for the fast lane, which asks nobody.
+        lasting = found.task.monitor_expires is None
+        kept = Kept(key, "rendered", found) if lasting else None
+        return Reply(raw=found.raw, etag=found.etag, kept=kept)
 
     # Writing
 

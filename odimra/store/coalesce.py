@@ -124,7 +124,7 @@ class Coalescer:
         except asyncio.CancelledError:
             self._fail(batch, StoreUnavailable("the store is being closed"))
             raise
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
             # Who waits for a lane has waited as long as this pipeline: to try for them too would
             # let them hang for twice the time limit.
             self._fail([*batch, *self._waiting], translate(error))

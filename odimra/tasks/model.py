@@ -149,6 +149,7 @@ class Task:
     estimated_duration: str = ""
     created_resources: tuple[str, ...] = ()
     monitor_expires: int | None = None
+    monitor_gone: bool = False
 
     @property
     def final(self) -> bool:
@@ -194,6 +195,7 @@ class Task:
             estimated_duration=text.get("estimated_duration", ""),
             created_resources=tuple(orjson.loads(text["created"])) if "created" in text else (),
             monitor_expires=int(text["monitor_expires"]) if "monitor_expires" in text else None,
+            monitor_gone="monitor_gone" in text,
         )
 
 

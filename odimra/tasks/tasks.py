@@ -321,6 +321,10 @@ class Tasks:
         """Note that the monitor of a completed task was read; it goes that much later."""
         await self._step("monitor", task_id, task_id, expires_in_ms)
 
+    async def close_monitor(self, task_id: str) -> None:
+        """Take the monitor away if its time has come."""
+        await self._step("monitor", task_id, task_id, "close")
+
     # Keeping house
 
     async def expire(self, ended_before_ms: int, batch: int = 100) -> int:

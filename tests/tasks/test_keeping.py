@@ -161,6 +161,32 @@ async def test_the_monitor_expires_from_the_first_reading(tasks: Tasks, clock: F
     assert (await read(tasks, task.id)).monitor_expires == first
 
 
+async def test_an_expired_monitor_goes_as_a_change(tasks: Tasks, clock: FakeClock) -> None:
+    task = await bring(tasks, states.COMPLETED)
+    await tasks.read_monitor(task.id, 5000)
+    await tasks.close_monitor(task.id)
+    assert not (await read(tasks, task.id)).monitor_gone
+    clock.advance(5)
+    await tasks.close_monitor(task.id)
+    await tasks.close_monitor(task.id)
+    gone = await read(tasks, task.id)
+    assert gone.monitor_gone and gone.version == task.version + 1
+    await tasks.read_monitor(task.id, 5000)
+    assert (await read(tasks, task.id)).monitor_expires is None, "it does not come back"
+
+
+async def test_one_step_removes_no_more_than_the_server_can_at_once(tasks: Tasks) -> None:
+    for _ in range(3):
+        parent = await tasks.create(a_task(subtasks=[a_task() for _ in range(2500)]))
+        await tasks.cancel(parent.id)
+    until = tasks.clock.now_ms()
+    went = []
+    while removed := await tasks.expire(until):
+        went.append(removed)
+    assert len(went) > 1 and sum(went) == 3
+    assert await tasks.count(tasks.index()) == 0
+
+
 async def test_settings_are_the_configuration_until_changed(store: Store) -> None:
     settings = TaskServiceSettings(store, ServiceSettings(auto_delete_minutes=9))
     start = await settings.read()
