@@ -58,7 +58,7 @@ async def test_who_may_is_what_the_privilege_map_says(resources: list[Resource])
 
 
 async def test_where_members_take_a_post_is_said(resources: list[Resource]) -> None:
-    said = PAGE.partition("`<collection>/Members`")[2].partition("\n")[0]
+    said = PAGE.partition("`<collection>/Members`")[2].partition("\n- ")[0]
     collections = [resource.path.rpartition("/")[2] for resource in resources if resource.members]
     assert collections
     assert [name for name in collections if name not in said] == []
