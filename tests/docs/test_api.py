@@ -1,8 +1,9 @@
-"""Every endpoint of the composed service is documented, with its methods."""
+"""Every endpoint of the composed service is documented, with its methods and who may use them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from odimra.app import build, redfish_resources
 from odimra.config import load
 from odimra.redfish.messages import Messages
+from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
+ROWS = re.findall(r"^\| `([^`]+)` \| ([A-Z, ]+) \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
@@ -24,8 +27,43 @@ async def resources(valkey: str, tmp_path: Path) -> list[Resource]:
         return redfish_resources(house, Messages.load())
 
 
+def alternatives(rule: Iterable[frozenset[str]]) -> str:
+    return " or ".join(" and ".join(sorted(one)) for one in rule)
+
+
+def needed(resource: Resource, privileges: PrivilegeMap) -> list[str]:
+    """Say who may use a resource: the methods that need the same stand together."""
+    methods: dict[str, list[str]] = {}
+    for method in resource.handlers:
+        rule = privileges.rule(resource.entity, method)
+        if rule.open or (resource.public and method == "GET"):
+            who = "everybody"
+        else:
+            who = alternatives(rule.alternatives)
+        for name, special in rule.properties.items():
+            who += f" ({name}: {alternatives(special)})"
+        methods.setdefault(who, []).append(method)
+    return [f"{', '.join(verbs)}: {who}" for who, verbs in methods.items()]
+
+
 async def test_every_endpoint_is_documented_with_its_methods(resources: list[Resource]) -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| ([A-Z, ]+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
-    documented = {path: set(methods.split(", ")) for path, methods in rows}
-    served = {resource.path: set(resource.handlers) for resource in resources}
-    assert documented == served
+    documented = {path: set(methods.split(", ")) for path, methods, _ in ROWS}
+    assert documented == {resource.path: set(resource.handlers) for resource in resources}
+
+
+async def test_who_may_is_what_the_privilege_map_says(resources: list[Resource]) -> None:
+    privileges = PrivilegeMap.load()
+    documented = {path: who.split("; ") for path, _, who in ROWS}
+    assert documented == {resource.path: needed(resource, privileges) for resource in resources}
+
+
+async def test_where_members_take_a_post_is_said(resources: list[Resource]) -> None:
+    said = PAGE.partition("`<collection>/Members`")[2].partition("\n- ")[0]
+    collections = [resource.path.rpartition("/")[2] for resource in resources if resource.members]
+    assert collections
+    assert [name for name in collections if name not in said] == []
+
+
+def test_no_endpoint_is_listed_twice() -> None:
+    paths = [path for path, _, _ in ROWS]
+    assert len(paths) == len(set(paths))
