@@ -71,7 +71,8 @@ class MonitorFace:
         if expiry is not None and task.monitor_expires is None:
             await self._tasks.read_monitor(task.id, expiry * 1000)
         result = self._representation.result(task)
-        return Reply(result.status, result.body, dict(result.headers))
+        # What has ended can no longer be cancelled.
+        return Reply(result.status, result.body, {**result.headers, "Allow": "GET, HEAD"})
 
     async def cancel(self, call: Call) -> Reply:
         """``DELETE``: the operation is cancelled, its Task stays; 204.

@@ -141,12 +141,14 @@ class Tasks:
 
     # Creating
 
-    def _insert(self, new: NewTask, task_id: str, parent: str | None) -> dict[str, Any]:
+    def _insert(
+        self, new: NewTask, task_id: str, parent: str | None, started: int
+    ) -> dict[str, Any]:
         values: dict[str, Any] = {
             "kind": new.kind,
             "owner": new.owner,
             "task_state": states.NEW,
-            "start_time": self.clock.now_ms(),
+            "start_time": started,
             "version": 1,
             "name": new.name,
             "description": new.description,
@@ -176,10 +178,12 @@ class Tasks:
         At the cap the oldest completed task makes room in the same step. Raises
         :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start.
         """
-        parent = task_id or self._new_id()
+        parent, started = task_id or self._new_id(), self.clock.now_ms()
         record = {
-            "task": self._insert(new, parent, None),
-            "subtasks": [self._insert(one, self._new_id(), parent) for one in new.subtasks],
+            "task": self._insert(new, parent, None, started),
+            "subtasks": [
+                self._insert(one, self._new_id(), parent, started) for one in new.subtasks
+            ],
         }
         step = await self._step(
             "create",
@@ -198,7 +202,7 @@ class Tasks:
             kind=new.kind,
             owner=new.owner,
             task_state=states.NEW,
-            start_time=self.clock.now_ms(),
+            start_time=started,
             version=1,
             name=new.name,
             description=new.description,

@@ -208,8 +208,10 @@ async def test_settings_are_the_configuration_until_changed(store: Store) -> Non
 
 async def test_another_configuration_is_another_version(store: Store) -> None:
     one = task_service_settings(store, ServiceSettings(auto_delete_minutes=9))
-    other = task_service_settings(store, ServiceSettings(auto_delete_minutes=8))
+    restarted = await Store.open(store.options)
+    other = task_service_settings(restarted, ServiceSettings(auto_delete_minutes=8))
     assert (await one.read()).version != (await other.read()).version
+    await restarted.close()
 
 
 async def test_no_task_starts_while_the_service_is_disabled(tasks: Tasks, store: Store) -> None:
