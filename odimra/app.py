@@ -139,6 +139,12 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         registry = Registry()
         for kind in (SystemReset, ManagerReset, FirmwareUpdate):
             registry.add(kind(played, states, emulation.time_factor))
+        unknown = set(settings.engine.limits.kinds) - set(registry.names)
+        if unknown:
+            _cannot_start(
+                f"engine.limits.kinds: there is no kind of job '{min(unknown)}', "
+                f"there are {', '.join(registry.names)}"
+            )
         engine = Engine(tasks_, registry, engine_options(settings, store_url), clock, service)
         async with engine:
             yield House(
@@ -159,7 +165,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         await store.close()
 
 
-def redfish_resources(house: House, messages: Messages) -> list[Resource]:
+def redfish_resources(house: House, messages: Messages, service_uuid: str) -> list[Resource]:
     """Return every resource of the Redfish face."""
     settings = house.settings
     representation = TaskRepresentation(messages)
@@ -190,7 +196,7 @@ def redfish_resources(house: House, messages: Messages) -> list[Resource]:
     options = query_options(settings)
     return [
         *service_root.resources(
-            str(uuid.uuid5(uuid.NAMESPACE_URL, settings.state_folder)),
+            service_uuid,
             odimra.__version__,
             options,
             found,
@@ -210,13 +216,13 @@ TRANSLATIONS: Translations = {
 }
 
 
-def application(house: House) -> tuple[web.Application, Frame, FastLane]:
+def application(house: House, service_uuid: str) -> tuple[web.Application, Frame, FastLane]:
     """Return the application with its faces mounted."""
     settings = house.settings
     messages = Messages.load()
     lane = FastLane(house.store.cache, house.access.peek)
     frame = Frame(
-        redfish_resources(house, messages),
+        redfish_resources(house, messages, service_uuid),
         house.access,
         messages,
         frame_options(settings),
@@ -235,7 +241,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
     """Serve the API until cancelled; several processes share the port."""
     async with build(settings, store_url) as house:
         await first_start(house)
-        app, frame, lane = application(house)
+        app, frame, lane = application(house, await identity(house.store))
         runner = RedfishRunner(
             app,
             frame.error_response,
@@ -260,6 +266,14 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
+
+
+async def identity(store: Store) -> str:
+    """Return the UUID of the service, the same for all processes and hosts on one store."""
+    key = store.keys.of("setting", "identity")
+    await store.call("HSETNX", key, "uuid", str(uuid.uuid4()))
+    found: bytes = await store.call("HGET", key, "uuid")
+    return found.decode()
 
 
 def _cannot_start(reason: str) -> NoReturn:

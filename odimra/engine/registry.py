@@ -64,6 +64,11 @@ class Registry:
         except KeyError:
             raise UnknownKind(name) from None
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the kinds."""
+        return sorted(self._kinds)
+
     def claim_state(self, name: str) -> str:
         """Return the state that a task of that kind enters when a worker takes it."""
         return getattr(self._kinds.get(name), "claim_state", states.RUNNING)

@@ -255,6 +255,9 @@ class Frame:
         raw = reply.raw if body is None else bodies.render(_with_etag(reply))
         response = web.Response(status=reply.status, headers=endpoint.headers, body=raw)
         given, answered = request.headers, response.headers
+        if reply.status == 201 and body is not None and "@odata.type" in body:
+            # What was created is another thing than the collection that it was created in.
+            answered.update(headers.link(str(body["@odata.type"]).removeprefix("#")))
         if reply.headers:
             answered.update(reply.headers)
         if reply.etag is not None:

@@ -97,6 +97,7 @@ class TaskRepresentation:
         """Return an entry of ``Messages`` (Message v1_3_0), worded by its registry if need be."""
         if message.text:
             shown: dict[str, Any] = {
+                "@odata.type": "#Message.v1_3_0.Message",
                 "MessageId": message.message_id,
                 "Message": message.text,
                 "MessageSeverity": message.severity,

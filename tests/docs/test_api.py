@@ -24,7 +24,7 @@ async def resources(valkey: str, tmp_path: Path) -> list[Resource]:
         None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
     )
     async with build(settings, valkey) as house:
-        return redfish_resources(house, Messages.load())
+        return redfish_resources(house, Messages.load(), "")
 
 
 def alternatives(rule: Iterable[frozenset[str]]) -> str:
