@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from odimra.tasks import Change, Result, Task, Tasks, states
+from odimra.tasks import Change, Result, Task, TaskMessage, Tasks, states
 from tests.tasks.conftest import a_task, events, read
 
 
@@ -68,6 +68,15 @@ async def test_a_failed_sub_task_is_named_and_its_status_kept(tasks: Tasks) -> N
     named = [message.args[0] for message in ended.messages if message.severity == "Critical"]
     assert named == [children[0], children[1], parent.id]
     assert ended.task_status == "Critical"
+
+
+async def test_why_a_sub_task_failed_is_told_by_its_parent(tasks: Tasks) -> None:
+    parent, children = await family(tasks, 2)
+    why = TaskMessage("Vendor.1.0.Broken", ("fan 3",), "Critical", "Fan 3 is broken.")
+    aside = TaskMessage("Vendor.1.0.Warm", (), "Warning", "It is warm.")
+    await tasks.change(children[0], Change(state=states.EXCEPTION, messages=[aside, why]))
+    told = (await read(tasks, parent.id)).messages
+    assert [message for message in told if message.message_id.startswith("Vendor")] == [why]
 
 
 async def test_sub_tasks_are_listed_under_their_parent_only(tasks: Tasks) -> None:

@@ -123,6 +123,10 @@ local function roll_up(parent, id, c, state, gained)
     if state == 'Exception' then
       redis.call('HINCRBY', key, 'children_failed', 1)
       append(key, 'Critical', '{"i":"TaskEvent.1.0.TaskAborted","s":"Critical","a":["' .. id .. '"]}')
+      -- And why, so that who follows the parent's monitor need not look for it.
+      for _, message in ipairs(c.messages or {}) do
+        if message[1] == 'Critical' then append(key, message[1], message[2]) end
+      end
       if c.status and c.status > tonumber(redis.call('HGET', key, 'worst_status') or '0') then
         redis.call('HSET', key, 'worst_status', c.status)
       end
