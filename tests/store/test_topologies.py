@@ -30,10 +30,22 @@ REDIS = shutil.which("redis-server")
 Start = Callable[..., int]
 
 
+#: A cluster's servers talk to each other on the port so far above their own.
+BUS = 10_000
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe, socket.socket() as bus:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            if port + BUS > 65535:
+                continue
+            try:
+                bus.bind(("127.0.0.1", port + BUS))
+            except OSError:
+                continue
+            return port
 
 
 def ask(port: int, *words: str) -> bytes:
@@ -77,8 +89,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
             )
             command += [str(config), "--sentinel"]
         command += ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *flags]
-        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-        until(lambda: _answers(port), "the server did not start")
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        running.append(process)
+        until(lambda: _answers(port) or process.poll() is not None, "the server did not start")
+        assert process.poll() is None, f"the server ended with {process.returncode}"
         return port
 
     begin.running = running  # type: ignore[attr-defined]
