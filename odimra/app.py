@@ -1,7 +1,7 @@
 """The composition root: configuration, store, services, then the faces on one application.
 
-Only this module knows every room. ``serve_api`` and ``serve_worker`` are what the supervisor's
-processes run.
+Only this module knows every room. ``serve_api``, ``serve_worker`` and ``serve_events`` are what the
+supervisor's processes run.
 """
 
 from __future__ import annotations
@@ -93,6 +93,10 @@ log = logging.getLogger(__name__)
 
 #: Exit status of a process that cannot start with these settings, so that nobody starts another.
 EXIT_CONFIGURATION = 2
+#: The privilege to read what is other accounts' own; tasks are read by the same rule.
+SEES_ALL = "ConfigureUsers"
+#: How much the processes that deliver events yield to others on the same machine.
+EVENTS_NICENESS = 5
 #: Environment variable with the administrator's first password, where none shall be made by chance.
 INITIAL_PASSWORD = "ODIMRA_INITIAL_PASSWORD"  # noqa: S105 - a name
 
@@ -320,12 +324,26 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
         rooms.create_task(house.engine.work(stop))
-        rooms.create_task(push(house).run(stop))
+
+
+async def serve_events(settings: Settings, store_url: str) -> None:
+    """Deliver events to the subscribers until SIGTERM; what is being posted then may end."""
+    # Whoever has little time gives it to requests and tasks first: events wait, they are not lost.
+    os.nice(EVENTS_NICENESS)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with build(settings, store_url) as house:
+        await push(house).run(stop)
 
 
 def push(house: House) -> Push:
     """Return the delivery of events to the subscribers, worded as Redfish words them."""
     shown = EventRepresentation(Messages.load())
+
+    async def sees_all(account: str) -> bool:
+        principal = await house.access.principal(account)
+        return principal is not None and SEES_ALL in principal.privileges
+
     return Push(
         house.store,
         house.subscriptions,
@@ -334,4 +352,5 @@ def push(house: House) -> Push:
         push_options(house.settings),
         render=shown.event,
         gap=shown.gap,
+        sees_all=sees_all,
     )

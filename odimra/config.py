@@ -150,6 +150,9 @@ class RedfishSettings:
 class EventsSettings:
     """Section ``events``; networks as :mod:`ipaddress` writes them, separated by blanks."""
 
+    processes: int
+    progress_step_percent: int
+    progress_interval_seconds: float
     max_subscriptions: int
     delivery_timeout_seconds: float
     denied_networks: str

@@ -67,6 +67,8 @@ def task_options(settings: Settings) -> TaskOptions:
         max_result_bytes=settings.tasks.max_result_bytes,
         resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
         max_interruptions=settings.engine.max_interruptions,
+        progress_step=settings.events.progress_step_percent,
+        progress_ms=round(settings.events.progress_interval_seconds * 1000),
     )
 
 

@@ -61,12 +61,18 @@ def serve_roles(settings: Settings, worker: bool = True) -> tuple[Role, ...]:
     return (
         Role("api", settings.http.processes, "odimra.app:serve_api"),
         Role("worker", workers, "odimra.app:serve_worker"),
+        _events(settings),
     )
+
+
+def _events(settings: Settings) -> Role:
+    return Role("events", settings.events.processes, "odimra.app:serve_events")
 
 
 def worker_roles(settings: Settings) -> tuple[Role, ...]:
     """Return the processes of ``odimra worker``."""
-    return (Role("worker", max(settings.engine.worker_processes, 1), "odimra.app:serve_worker"),)
+    workers = max(settings.engine.worker_processes, 1)
+    return (Role("worker", workers, "odimra.app:serve_worker"), _events(settings))
 
 
 class Supervisor:

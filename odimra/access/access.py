@@ -119,6 +119,16 @@ class Access:
             raise AuthenticationFailed
         return principal_of(account, await self.roles.get(account.role), session.id)
 
+    async def principal(self, name: str) -> Principal | None:
+        """Return what the account ``name`` may do now; None when it is gone or disabled.
+
+        For what somebody set up earlier, such as a subscription: nobody has to prove anything.
+        """
+        account = await self.accounts.get(name)
+        if account is None or not account.enabled:
+            return None
+        return principal_of(account, await self.roles.get(account.role), None)
+
     def peek(self, token: str) -> Principal | None:
         """Return who asks if all that is needed to know is in the cache, without waiting."""
         return self._peek(token)

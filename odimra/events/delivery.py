@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from odimra.clock import Clock
 from odimra.events import model
 from odimra.events.errors import SubscriptionMissing
-from odimra.events.filters import wanted
+from odimra.events.filters import concerns, wanted
 from odimra.events.model import Event, Rendered, Subscription
 from odimra.events.payload import pack
 from odimra.events.sender import Sender
@@ -35,6 +35,8 @@ RELEASE = Script.from_package("odimra.events", "lua/release.lua")
 LONGEST_BACKOFF = 3600
 
 Render = Callable[[Event], Rendered]
+#: Whether an account may hear of what is other accounts' own.
+SeesAll = Callable[[str], Awaitable[bool]]
 
 
 class Wake:
@@ -75,6 +77,7 @@ class DeliveryContext:
     sender: Sender
     render: Render
     gap: Callable[[str, int], Rendered]
+    sees_all: SeesAll
     lease: float
     batch: int
 
@@ -194,9 +197,13 @@ class Delivery:
             # Whatever the filters: who relies on hearing everything must know that it did not.
             lost = self._c.gap(fetched.cursor, self._c.clock.now_ms())
             events.append((fetched.cursor, lost))
+        # Asked each time: privileges are taken away too.
+        sees_all = await self._c.sees_all(subscription.owner)
         for event in map(Event.load, fetched.entries):
             rendered = self._c.render(event)
-            fits = wanted(subscription.filters, rendered)
+            fits = concerns(rendered, subscription.owner, sees_all) and wanted(
+                subscription.filters, rendered
+            )
             events.append((event.id, rendered if fits else None))
         for number, payload in enumerate(pack(events, subscription.context)):
             # The commit has just renewed the lease; the subscription may be another by now.

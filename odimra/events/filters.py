@@ -16,6 +16,14 @@ def prefix_of(message_id: str) -> str:
     return message_id.partition(".")[0]
 
 
+def concerns(event: Rendered, account: str, sees_all: bool) -> bool:
+    """Tell whether an event may be told to ``account``: what is somebody's own is not for others.
+
+    The rule of reading a task: one's own, or all with ConfigureUsers (``sees_all``).
+    """
+    return sees_all or event.owner in ("", account)
+
+
 def wanted(filters: Filters, event: Rendered) -> bool:
     """Tell whether an event passes.
 

@@ -27,7 +27,9 @@ class Event:
     """An entry of the stream; ``id`` is the stream's, ``at`` is in milliseconds since the epoch.
 
     Events of tasks carry ``task`` and, for a sub-task, ``parent``; events of other resources carry
-    ``resource_type`` and ``resource``, the id of one.
+    ``resource_type`` and ``resource``, the id of one. ``owner`` is the account whom the event
+    concerns, empty when it concerns everybody. ``given`` is the JSON of a record that somebody
+    handed in as it is (a test event).
     """
 
     id: str
@@ -40,6 +42,8 @@ class Event:
     percent: str = ""
     resource_type: str = ""
     resource: str = ""
+    owner: str = ""
+    given: str = ""
 
     @classmethod
     def load(cls, entry: Sequence[Any]) -> Event:
@@ -59,6 +63,8 @@ class Event:
             percent=text.get("percent", ""),
             resource_type=text.get("resource_type", ""),
             resource=text.get("resource", ""),
+            owner=text.get("owner", ""),
+            given=text.get("given", ""),
         )
 
 
@@ -66,13 +72,24 @@ class Event:
 class Rendered:
     """An event as subscribers see it, but for what differs between them.
 
-    ``record`` is the EventRecord without ``MemberId`` and ``Context``; ``origin`` the URI of the
-    resource it is about and ``resource_type`` that resource's schema name.
+    ``record`` is the EventRecord without ``MemberId``, ``json`` the same in bytes; ``origin`` the
+    URI of the resource it is about and ``resource_type`` that resource's schema name; ``owner`` is
+    the event's.
     """
 
     record: Mapping[str, Any]
     origin: str
     resource_type: str
+    owner: str = ""
+    json: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once, for all subscribers.
+        object.__setattr__(self, "json", orjson.dumps(self.record))
+
+    def at(self, index: int) -> bytes:
+        """Return the record as the member ``index`` of an array (Event v1: MemberId is that)."""
+        return b'%b,"MemberId":"%d"}' % (self.json[:-1], index)
 
 
 @dataclass(frozen=True, slots=True)

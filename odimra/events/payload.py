@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -42,32 +42,28 @@ def pack(
     size, through = 0, ""
     for stream_id, event in events:
         if event is not None:
-            record = _record(event, context, len(records))
+            record = event.at(len(records))
             if records and (size + len(record) + 1 > room or len(records) >= most):
-                yield Payload(_body(records, context, through), through)
+                yield Payload(body(records, context, through), through)
                 records, size = [], 0
                 # The index of a record is part of it, and this one is now the first.
-                record = _record(event, context, 0)
+                record = event.at(0)
             records.append(record)
             size += len(record) + 1
         through = stream_id
     if through:
-        yield Payload(_body(records, context, through) if records else None, through)
+        yield Payload(body(records, context, through) if records else None, through)
 
 
-def _record(event: Rendered, context: str, index: int) -> bytes:
-    # Event v1: MemberId is the zero-based index within the array.
-    return orjson.dumps({**event.record, "MemberId": str(index), "Context": context})
-
-
-def _body(records: list[bytes], context: str, through: str) -> bytes:
+def body(records: Sequence[bytes], context: str, event_id: str) -> bytes:
+    """Return the Event that holds ``records``; its Id tells it from all others."""
     head = orjson.dumps(
         {
             "@odata.type": EVENT_TYPE,
-            "Id": through,
+            "Id": event_id,
             "Name": "Events",
             "Context": context,
             "Events@odata.count": len(records),
         }
     )
-    return head[:-1] + b',"Events":[' + b",".join(records) + b"]}"
+    return b'%b,"Events":[%b]}' % (head[:-1], b",".join(records))

@@ -1,7 +1,7 @@
 """Push: every subscription is delivered by one process at a time, each by a task of its own.
 
-Any number of processes run this; they find each other's leases in the store. Called by the worker
-processes.
+Any number of processes run this; they find each other's leases in the store. It has processes of
+its own, so that a hundred subscribers take no time from tasks or requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from odimra.clock import Clock
 from odimra.events import model
-from odimra.events.delivery import Delivery, DeliveryContext, Render, Wake
+from odimra.events.delivery import Delivery, DeliveryContext, Render, SeesAll, Wake
 from odimra.events.model import Event, Rendered
 from odimra.events.sender import HttpSender, Network
 from odimra.events.settings import EventServiceSettings
@@ -60,7 +60,12 @@ class Push:
         *,
         render: Render,
         gap: Callable[[str, int], Rendered],
+        sees_all: SeesAll,
     ) -> None:
+        """``render`` words an event, ``gap`` the one that says that history is lost.
+
+        ``sees_all`` tells whether an account may hear of what is other accounts' own.
+        """
         if options.timeout >= options.lease:
             raise ValueError("a lease must outlive a delivery")
         self.options = options
@@ -70,6 +75,7 @@ class Push:
         self._clock = clock
         self._render = render
         self._gap = gap
+        self._sees_all = sees_all
         self._rendered: OrderedDict[str, Rendered] = OrderedDict()
         self._held: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
 
@@ -100,6 +106,7 @@ class Push:
                     sender,
                     self._rendered_once,
                     self._gap,
+                    self._sees_all,
                     self.options.lease,
                     self.options.batch,
                 )

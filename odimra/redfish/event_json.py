@@ -55,7 +55,7 @@ class EventRepresentation:
         record = self._record(
             f"{event.registry}.{event.message}", args, event.id, event.at, event.severity, uri
         )
-        return Rendered(record, uri, resource_type)
+        return Rendered(record, uri, resource_type, event.owner)
 
     def gap(self, cursor: str, at: int) -> Rendered:
         """Return the event that says that some behind the stream id ``cursor`` may be lost."""

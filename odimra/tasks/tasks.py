@@ -36,7 +36,8 @@ class TaskOptions:
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
     task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result;
     ``resubmit_ms`` until a hand-over that nobody took is repeated;
-    ``max_interruptions`` workers may die of one task.
+    ``max_interruptions`` workers may die of one task. Progress is told in steps of
+    ``progress_step`` percent, and of one task once in ``progress_ms`` (0: each step).
     """
 
     max_tasks: int = 10_000
@@ -47,6 +48,8 @@ class TaskOptions:
     resubmit_ms: int = 30_000
     retry_after: int = 5
     max_interruptions: int = 10
+    progress_step: int = 1
+    progress_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def _header(options: TaskOptions) -> str:
     return (
         f"local ALLOWED={{{table}}}\nlocal FINAL={_lua_set(states.FINAL)}\n"
         f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={options.max_events}\n"
+        f"local PROGRESS_STEP={options.progress_step} local PROGRESS_MS={options.progress_ms}\n"
     )
 
 

@@ -76,10 +76,14 @@ def test_serve_and_worker_start_what_the_settings_say(tmp_path):
     assert [(role.name, role.count) for role in serve_roles(settings)] == [
         ("api", 3),
         ("worker", 2),
+        ("events", 1),
     ]
-    assert [role.count for role in serve_roles(settings, worker=False)] == [3, 0]
+    assert [role.count for role in serve_roles(settings, worker=False)] == [3, 0, 1]
     none = load(None, {}, {"engine.worker_processes": 0})
-    assert [(role.name, role.count) for role in worker_roles(none)] == [("worker", 1)]
+    assert [(role.name, role.count) for role in worker_roles(none)] == [
+        ("worker", 1),
+        ("events", 1),
+    ]
 
 
 def commands(group: click.Group, prefix: str = "odimra") -> dict[str, click.Command]:

@@ -99,6 +99,8 @@ class Stand:
         self.subscriptions = Subscriptions(store, SubscriptionOptions(limit=5), clock)
         self.settings = event_service_settings(store, EventSettings(attempts=2, interval=600))
         self._shown = EventRepresentation(Messages.load())
+        #: Accounts that hear of what is other accounts' own.
+        self.administrators = {"ann"}
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     def push(self, **options: Any) -> Push:
@@ -111,10 +113,14 @@ class Stand:
             PushOptions(**options),
             render=self._shown.event,
             gap=self._shown.gap,
+            sees_all=self._sees_all,
         )
         stop = asyncio.Event()
         self._running.append((stop, asyncio.create_task(push.run(stop))))
         return push
+
+    async def _sees_all(self, account: str) -> bool:
+        return account in self.administrators
 
     async def stop(self) -> None:
         """Stop all pushes in good order."""

@@ -19,6 +19,10 @@ from odimra.redfish.messages import Messages
 from odimra.store import Store, StoreOptions
 
 
+async def everything(account: str) -> bool:
+    return True
+
+
 async def main(url: str, namespace: str) -> None:
     store = await Store.open(StoreOptions(url, namespace=namespace))
     clock = SystemClock()
@@ -32,6 +36,7 @@ async def main(url: str, namespace: str) -> None:
         PushOptions(timeout=0.9, lease=1.0, scan=0.05),
         render=shown.event,
         gap=shown.gap,
+        sees_all=everything,
     )
     await push.run(asyncio.Event())
 

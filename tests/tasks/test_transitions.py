@@ -104,6 +104,7 @@ async def test_a_pause_that_was_resumed_does_not_mark_the_outcome(tasks: Tasks) 
         "TaskStarted",
         "TaskPaused",
         "TaskResumed",
+        "TaskProgressChanged",
         "TaskCompletedOK",
     ]
 

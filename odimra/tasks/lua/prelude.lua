@@ -1,5 +1,5 @@
 -- What every atomic step on tasks shares. The header that Python puts before this file defines
--- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS. ARGV[1] is the root of all keys, ARGV[2] the time in ms.
+-- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS, PROGRESS_STEP, PROGRESS_MS. ARGV[1] is the root of all keys, ARGV[2] the time in ms.
 local root, now = ARGV[1], tonumber(ARGV[2])
 local RANK = {OK = 0, Warning = 1, Critical = 2}
 local WORD = {[0] = 'OK', [1] = 'Warning', [2] = 'Critical'}
@@ -12,9 +12,29 @@ local function task_key(id) return root .. 'task:' .. id end
 local function index_key(name) return root .. 'index:' .. name end
 local function touch(key) touched[#touched + 1] = key end
 
-local function emit(what, severity, id, parent, percent)
+local function emit(what, severity, id, parent, percent, owner)
   redis.call('XADD', root .. 'events', 'MAXLEN', '~', MAX_EVENTS, '*', 'message', what,
-    'severity', severity, 'task', id, 'parent', parent or '', 'percent', percent or '', 'at', now)
+    'severity', severity, 'task', id, 'parent', parent or '', 'percent', percent or '', 'at', now,
+    'owner', owner or redis.call('HGET', task_key(id), 'owner'))
+end
+
+-- Tell the progress of a task, if there is any that has not been told.
+local function tell_progress(id, key, parent)
+  redis.call('ZREM', root .. 'queue:progress', id)
+  local t = redis.call('HMGET', key, 'percent_complete', 'told')
+  if tonumber(t[1] or '0') <= tonumber(t[2] or '0') then return end
+  redis.call('HSET', key, 'told', t[1], 'told_at', now)
+  emit('TaskProgressChanged', 'OK', id, parent, t[1])
+end
+
+-- Progress is told in steps, and not too often; the sweep tells what has to wait. The step that
+-- pauses or ends the task tells what is left, so that the last value is always told.
+local function progress(id, key, parent, percent)
+  local t = redis.call('HMGET', key, 'told', 'told_at')
+  if percent - tonumber(t[1] or '0') < PROGRESS_STEP then return end
+  local free = tonumber(t[2] or '0') + PROGRESS_MS
+  if now >= free then tell_progress(id, key, parent)
+  else redis.call('ZADD', root .. 'queue:progress', 'NX', free, id) end
 end
 
 local function append(key, severity, text, cleared)
@@ -88,6 +108,7 @@ local function remove(id)
   leave_line(id, key)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
+  redis.call('ZREM', root .. 'queue:progress', id)
   if t[1] then
     redis.call('ZREM', index_key('sub:' .. t[1]), id)
     touch(index_key('sub:' .. t[1]))
@@ -102,7 +123,7 @@ local function remove(id)
   end
   redis.call('DEL', key)
   touch(key)
-  emit('TaskRemoved', 'Warning', id, t[1])
+  emit('TaskRemoved', 'Warning', id, t[1], nil, t[2])
 end
 
 local STATE_MESSAGE = {
@@ -157,6 +178,7 @@ end
 
 local function finish(id, key, t, c, state)
   local parent = t[4]
+  tell_progress(id, key, parent)
   local severity = tonumber(redis.call('HGET', key, 'severity') or '0')
   if state == 'Completed' then
     c.warned = severity > 0
@@ -172,7 +194,7 @@ local function finish(id, key, t, c, state)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
   redis.call('HDEL', key, 'checkpoint', 'desired', 'args', 'submission', 'waiting_on', 'severity',
-    'percent_sum', 'interruptions', 'seq')
+    'percent_sum', 'interruptions', 'seq', 'told', 'told_at')
   if not parent then
     redis.call('ZADD', index_key('completed'), now, id)
     touch(index_key('completed'))
@@ -212,16 +234,17 @@ function apply(id, c)
   end
   for _, message in ipairs(c.messages or {}) do append(key, message[1], message[2]) end
   local final = FINAL[state]
-  if percent > old and not final then emit('TaskProgressChanged', 'OK', id, t[4], percent) end
   if state ~= t[1] then
     if final then
       finish(id, key, t, c, state)
     elseif state == 'Running' and (t[1] == 'Suspended' or t[1] == 'Interrupted') then
       tell(key, id, t[4], 'TaskResumed', 'OK')
     elseif STATE_MESSAGE[state] then
+      if t[1] == 'Running' then tell_progress(id, key, t[4]) end
       tell(key, id, t[4], STATE_MESSAGE[state][1], STATE_MESSAGE[state][2])
     end
   end
+  if percent > old and not final then progress(id, key, t[4], percent) end
   if t[4] and (state ~= t[1] or percent > old) then roll_up(t[4], id, c, state, percent - old) end
   if final and t[6] then remove(id) end
   return 'ok'

@@ -1,4 +1,5 @@
--- What a dead process left undone: hand-overs that nobody took, lines before free slots.
+-- What a dead process left undone: hand-overs that nobody took, lines before free slots; and what
+-- had to wait: progress that could not be told when it was made.
 -- ARGV: 3 how many at most, 4 next resubmission in ms from now
 local due = root .. 'queue:due'
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[3])) do
@@ -14,5 +15,9 @@ local lines = redis.call('HRANDFIELD', root .. 'queue:waiting', ARGV[3], 'WITHVA
 for i = 1, #lines, 2 do
   local free = tonumber(lines[i + 1]) - redis.call('SCARD', root .. 'queue:slots:' .. lines[i])
   if free > 0 then wake_one(lines[i]) end
+end
+local untold = redis.call('ZRANGEBYSCORE', root .. 'queue:progress', '-inf', now, 'LIMIT', 0, ARGV[3])
+for _, id in ipairs(untold) do
+  tell_progress(id, task_key(id), redis.call('HGET', task_key(id), 'parent'))
 end
 return answer('ok')
