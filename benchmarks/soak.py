@@ -8,16 +8,14 @@ as `python -m benchmarks.soak --minutes 60 --seed 1`; ends with status 1 when an
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import signal
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 
-from tests.support.http import Answer, Client
+from tests.support.chaos import ask, kill_one
+from tests.support.http import Client
 from tests.support.service import Service
 
 console = Console()
@@ -33,32 +31,6 @@ PAUSE = 0.08
 RESET = "/redfish/v1/Systems/{}/Actions/ComputerSystem.Reset"
 
 
-def processes(service: Service) -> dict[str, int]:
-    """Return what may be killed: the children of the service by name, and its store."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            parent = int((entry / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
-        except (OSError, IndexError, ValueError):
-            continue
-        if parent == service.process.pid and b"_child" in words:
-            found[words[words.index(b"_child") + 1].decode()] = int(entry.name)
-    store = service.state / "store.pid"
-    if store.exists():
-        found["store"] = int(store.read_text("utf-8").split()[0])
-    return found
-
-
-def ask(client: Client, method: str, path: str, body: object = None) -> Answer | None:
-    """Return the answer, None while there is nobody to give one."""
-    fresh = Client(client.address, client.ca_file, basic=client.basic)
-    try:
-        return fresh.request(method, path, body)
-    except OSError:
-        return None
-
-
 def load(client: Client, service: Service, chance: random.Random, until: float) -> list[str]:
     """Start operations and kill processes until the time is up; return the accepted tasks."""
     accepted: list[str] = []
@@ -71,9 +43,7 @@ def load(client: Client, service: Service, chance: random.Random, until: float) 
             accepted.append(answer.body["@odata.id"])
         time.sleep(PAUSE)
         if time.monotonic() > kill_at:
-            name, pid = chance.choice(sorted(processes(service).items()))
-            os.kill(pid, signal.SIGKILL)
-            console.print(f"  {len(accepted):6} accepted; killed {name}")
+            console.print(f"  {len(accepted):6} accepted; killed {kill_one(service, chance)}")
             kill_at = time.monotonic() + chance.uniform(3, 15)
     return accepted
 

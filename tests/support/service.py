@@ -154,6 +154,11 @@ class Service:
             return self.first_password
         return (self.state / "initial-password").read_text("utf-8").strip()
 
+    @property
+    def store_url(self) -> str:
+        """The URL of the embedded store."""
+        return "unix://" + (self.state / "store.socket").read_text("utf-8").strip()
+
     def client(self) -> Client:
         """Return a client that is not logged in."""
         return Client(self.address, None if self.plain else self.ca_file)
