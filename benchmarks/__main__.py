@@ -17,11 +17,13 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import event_rows, rows
 from benchmarks.load import generator, two_cores
-from benchmarks.rows import ROWS, Plan, Row, sizes_from_environment
+from benchmarks.rows import Plan, Row, sizes_from_environment
 from benchmarks.targets import HOME
 
 console = Console()
+ROWS = {**rows.ROWS, **event_rows.ROWS}
 
 
 def chosen(only: str | None) -> list[object]:
@@ -34,7 +36,7 @@ def chosen(only: str | None) -> list[object]:
     found = [
         function
         for function, names in ROWS.items()
-        if any(only == name or fnmatch.fnmatch(only, name) for name in names)
+        if any(fnmatch.fnmatch(only, name) or fnmatch.fnmatch(name, only) for name in names)
     ]
     if not found:
         names = sorted(name for names in ROWS.values() for name in names)
@@ -77,20 +79,24 @@ def main() -> int:
         sizes_from_environment(),
         lambda text: console.print(f"  {text}"),
     )
-    rows: list[Row] = []
+    found: list[Row] = []
     for function in chosen(arguments.only):
         console.print(f"{function.__doc__.splitlines()[0]} ...")  # type: ignore[attr-defined]
         measured = function(plan)  # type: ignore[operator]
-        rows += [row for row in measured if not arguments.only or row.name == arguments.only]
+        found += [
+            row
+            for row in measured
+            if not arguments.only or fnmatch.fnmatch(row.name, arguments.only)
+        ]
     pinning = "server on core 0, load on core 1" if two_cores() else "NOT pinned"
     title = f"load by {generator()}, {pinning}, plain HTTP on all sides"
-    show(rows, title)
+    show(found, title)
     HOME.mkdir(exist_ok=True)
     report = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
         "method": f"{title}; {plan.rounds} rounds of {plan.seconds:g} s, interleaved",
-        "rows": [row.as_json() for row in rows],
+        "rows": [row.as_json() for row in found],
     }
     (HOME / "latest.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     return 0
