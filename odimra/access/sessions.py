@@ -22,9 +22,9 @@ from odimra.access.model import (
 )
 from odimra.access.policy import SessionPolicy
 from odimra.clock import Clock
-from odimra.store import Document, DocumentMissing, Kept, Script, Store
+from odimra.store import NEWS, Document, DocumentMissing, Kept, Script, Store
 
-STEP = Script.from_package("odimra.access", "lua/session.lua")
+STEP = Script.from_package("odimra.access", "lua/session.lua", header=NEWS)
 #: Bytes of a token (256 bits), and of a session's id.
 TOKEN, ID = 32, 16
 #: A use is noted once in this part of the timeout, and at least once in NOTED milliseconds, so that
@@ -105,6 +105,7 @@ class Sessions:
             args=[
                 *(self._store.keys.root, op, session_id, account),
                 *(self._clock.now_ms(), lifetime(timeout), KEPT, orjson.dumps(extra or {})),
+                self._store.options.max_events,
             ],
         )
 
@@ -203,14 +204,18 @@ class Sessions:
         if await self._step("close", session.digest, session.id, session.account) == b"missing":
             raise SessionMissing(session.id)
 
+    async def purge(self) -> None:
+        """Remove the sessions that have ended, and tell of each."""
+        while await self._step("purge", "", "", "") == PURGED:
+            pass
+
     async def set_timeout(self, seconds: int, *, expect: Iterable[int] | None) -> SessionPolicy:
         """Change the timeout, in seconds without use; it counts for the open sessions too.
 
         Raises :class:`~odimra.store.VersionMismatch`.
         """
         # What has ended goes first: a longer timeout must not bring it back.
-        while await self._step("purge", "", "", "") == PURGED:
-            pass
+        await self.purge()
         return await self._policy.write({"timeout": seconds}, expect=expect)
 
     async def keep(self, session: Session, data: Mapping[str, Any]) -> None:
