@@ -6,6 +6,7 @@ The id of a session has nothing to do with its token: it is for everybody to see
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,18 @@ from odimra.access.model import (
 )
 from odimra.access.policy import SessionPolicy
 from odimra.clock import Clock
-from odimra.store import NEWS, Document, DocumentMissing, Kept, Script, Store
+from odimra.store import (
+    NEWS,
+    Document,
+    DocumentMissing,
+    Kept,
+    Script,
+    Store,
+    StoreError,
+    StoreUnavailable,
+)
+
+log = logging.getLogger(__name__)
 
 STEP = Script.from_package("odimra.access", "lua/session.lua", header=NEWS)
 #: Bytes of a token (256 bits), and of a session's id.
@@ -36,6 +48,8 @@ PART, NOTED = 20, 10_000
 KEPT = 86_400_000 + NOTED
 #: Ended sessions that one step removes; see ``lua/session.lua``.
 PURGED = 100
+#: Ended sessions are looked for this often, in seconds; a login looks for itself.
+PURGE_SECONDS = 5.0
 #: What aiohttp-session may keep with one session, in characters of JSON.
 DATA = 4096
 
@@ -208,6 +222,17 @@ class Sessions:
         """Remove the sessions that have ended, and tell of each."""
         while await self._step("purge", "", "", "") == PURGED:
             pass
+
+    async def keep_house(self) -> None:
+        """Purge every now and then, until cancelled: who listens hears of an end when it comes."""
+        while True:
+            try:
+                await self.purge()
+            except StoreUnavailable as error:
+                log.warning("sessions that have ended wait for the store: %s", error)
+            except StoreError:
+                log.exception("sessions that have ended are left for the next time")
+            await self._clock.sleep(PURGE_SECONDS)
 
     async def set_timeout(self, seconds: int, *, expect: Iterable[int] | None) -> SessionPolicy:
         """Change the timeout, in seconds without use; it counts for the open sessions too.

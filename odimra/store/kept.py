@@ -104,7 +104,7 @@ class Kept(Generic[S]):
             changed = _with(current, changes)
             if self._check is not None:
                 self._check(changed)
-            if changed == current:
+            if self._texts(changed) == self._texts(current):
                 return current  # also of what nobody has changed: it stays the configuration's
             try:
                 return self._of(await self._write(changed))
@@ -112,10 +112,12 @@ class Kept(Generic[S]):
                 continue  # somebody else was faster: what is checked together is written together
         raise VersionMismatch(version)
 
+    def _texts(self, settings: S) -> dict[str, str]:
+        return {name: _text(getattr(settings, name)) for name in self._names}
+
     async def _write(self, settings: S) -> Document:
         version: int = cast("Any", settings).version
-        values = {name: _text(getattr(settings, name)) for name in self._names}
-        documents = self._store.documents
+        values, documents = self._texts(settings), self._store.documents
         if version >= CONFIGURED:
             return await documents.create(self._key, values, news=self._news)
         return await documents.update(self._key, values, expect={version}, news=self._news)

@@ -20,7 +20,7 @@ from odimra.access import (
     SessionLimits,
     SessionMissing,
 )
-from odimra.store import Store, VersionMismatch
+from odimra.store import Store, StoreError, StoreUnavailable, VersionMismatch
 from tests.access.conftest import PASSWORD, MakeAccess
 from tests.fakes import FakeClock
 from tests.support.news import News
@@ -151,6 +151,43 @@ async def test_a_session_that_has_ended_by_itself_is_told(
     assert await news.told() == []
     with pytest.raises(AuthenticationFailed):
         await access.authenticate(token, None)
+
+
+async def test_sessions_are_looked_for_that_have_ended(
+    access: Access, news: News, clock: FakeClock
+) -> None:
+    session, _ = await access.login("op", PASSWORD)
+    await news.events()
+    keeping = asyncio.create_task(access.sessions.keep_house())
+    clock.advance(access.options.sessions.timeout + 60)
+    told: list[tuple[str, str, str, str]] = []
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0.001)
+            clock.advance(1)
+            told = await news.told()
+    keeping.cancel()
+    assert told == [("Removed", "Session", session.id, "op")]
+
+
+async def test_who_looks_for_ended_sessions_outlives_a_store_that_is_away(
+    access: Access, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fates = [StoreUnavailable("gone"), StoreError("strange"), None]
+
+    async def purge() -> None:
+        fate = fates.pop(0)
+        if fate is not None:
+            raise fate
+
+    monkeypatch.setattr(access.sessions, "purge", purge)
+    keeping = asyncio.create_task(access.sessions.keep_house())
+    async with asyncio.timeout(5):
+        while fates:
+            await asyncio.sleep(0.001)
+            clock.advance(1)
+    assert not keeping.done()
+    keeping.cancel()
 
 
 async def test_a_session_that_expired_in_the_store_is_told_to_those_who_hear_of_all(
