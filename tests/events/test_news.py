@@ -282,6 +282,30 @@ async def test_a_reset_that_never_takes_effect_tells_nothing_of_the_machine(desk
     assert await desk.told() == []
 
 
+async def test_a_boot_override_that_is_in_force_is_no_change_after_a_boot_either(
+    desk: Desk,
+) -> None:
+    system = f"{ROOT}/Systems/node-1"
+
+    async def override(enabled: str, target: str) -> list[tuple[str, str]]:
+        boot = {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideTarget": target}
+        shown = await desk.done("PATCH", system, {"Boot": boot})
+        assert shown["Boot"].items() >= boot.items()
+        return await desk.told()
+
+    async with running(desk.house.engine.work):
+        for enabled, then in (
+            ("Continuous", ("Continuous", "Pxe")),
+            ("Once", ("Disabled", "None")),
+        ):
+            assert await override(enabled, "Pxe") == [("Changed", system)]
+            reset = f"{system}/Actions/ComputerSystem.Reset"
+            task = await desk.done("POST", reset, {"ResetType": "GracefulRestart"})
+            await desk.ended(task["Location"])
+            assert await desk.told() == [("Changed", system)]
+            assert await override(*then) == []
+
+
 async def test_an_update_tells_of_the_inventory_and_of_where_its_version_is_shown(
     desk: Desk,
 ) -> None:
