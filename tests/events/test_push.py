@@ -532,7 +532,7 @@ async def test_a_suspended_subscription_is_nobodys(
     suspended = await stand.subscribe(sink.url)
     await stand.subscribe(other.url)
     await stand.subscriptions.suspend(suspended.id)
-    push = stand.push(rendered=1)
+    push = stand.push()
     for _ in range(3):
         await bring(tasks, states.COMPLETED)
     await stand.until(lambda: "TaskCompletedOK" in other.heard)
