@@ -26,7 +26,7 @@ from odimra.store import Script, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-FETCH = Script.from_package("odimra.events", "lua/fetch.lua")
+FETCH = Script.from_package("odimra.events", "lua/later.lua", "lua/fetch.lua")
 COMMIT = Script.from_package("odimra.events", "lua/commit.lua")
 FAILED = Script.from_package("odimra.events", "lua/failed.lua")
 RELEASE = Script.from_package("odimra.events", "lua/release.lua")

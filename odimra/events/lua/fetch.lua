@@ -4,13 +4,6 @@ redis.call('PEXPIRE', KEYS[2], ARGV[2])
 local d = redis.call('HMGET', KEYS[1], 'cursor', 'attempts', 'retry_at')
 if not d[1] then return {'lost'} end
 
-local function later(a, b)
-  local a1, a2 = string.match(a, '^(%d+)-(%d+)$')
-  local b1, b2 = string.match(b, '^(%d+)-(%d+)$')
-  a1, b1 = tonumber(a1), tonumber(b1)
-  return a1 > b1 or (a1 == b1 and tonumber(a2) > tonumber(b2))
-end
-
 -- History is cut at the old end: where the cursor's own entry is gone and all that is left is newer,
 -- some between the two may be missing.
 local gap = 0
