@@ -41,17 +41,23 @@ from odimra.engine import Engine, Registry
 from odimra.events import (
     EventServiceSettings,
     EventSettings,
+    Feed,
     Push,
+    Streams,
     Subscriptions,
+    Teller,
+    Wording,
     event_service_settings,
 )
 from odimra.options import (
     access_options,
     engine_options,
+    feed_options,
     frame_options,
     push_options,
     query_options,
     store_options,
+    stream_options,
     subscription_options,
     task_options,
 )
@@ -68,6 +74,7 @@ from odimra.redfish import (
     roles,
     service_root,
     sessions,
+    sse,
     system_parts,
     systems,
     task_monitor,
@@ -115,6 +122,7 @@ class House:
     operations: MachineOperations
     engine: Engine
     subscriptions: Subscriptions
+    streams: Streams
     event_service: EventServiceSettings
 
 
@@ -162,6 +170,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 MachineOperations(states, played),
                 engine,
                 Subscriptions(store, subscription_options(settings), clock),
+                Streams(store, stream_options(settings), clock),
                 event_service_settings(store, EventSettings()),
             )
     finally:
@@ -169,8 +178,10 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         await store.close()
 
 
-def redfish_resources(house: House, messages: Messages, service_uuid: str) -> list[Resource]:
-    """Return every resource of the Redfish face."""
+def redfish_resources(
+    house: House, messages: Messages, service_uuid: str, told: Feed
+) -> list[Resource]:
+    """Return every resource of the Redfish face; ``told`` serves those who listen to events."""
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
@@ -191,7 +202,8 @@ def redfish_resources(house: House, messages: Messages, service_uuid: str) -> li
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
         *event_service.resources(house.event_service),
-        *event_destinations.resources(house.subscriptions, messages),
+        *event_destinations.resources(house.subscriptions, house.streams, messages),
+        *sse.resources(told, settings.http.public_url),
     ]
     described = [resource.type for resource in found if resource.type is not None]
     found += json_schemas.resources(
@@ -217,6 +229,7 @@ TRANSLATIONS: Translations = {
     **sessions.TRANSLATIONS,
     **machines.TRANSLATIONS,
     **event_destinations.TRANSLATIONS,
+    **sse.TRANSLATIONS,
 }
 
 
@@ -225,8 +238,9 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     settings = house.settings
     messages = Messages.load()
     lane = FastLane(house.store.cache, house.access.peek)
+    told = feed(house, messages)
     frame = Frame(
-        redfish_resources(house, messages, service_uuid),
+        redfish_resources(house, messages, service_uuid, told),
         house.access,
         messages,
         frame_options(settings),
@@ -236,6 +250,9 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     )
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     frame.mount(app)
+    app.on_startup.append(lambda app: told.start())
+    # Before the server waits for requests to end: these end only when they are told to.
+    app.on_shutdown.append(lambda app: told.stop())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -353,4 +370,28 @@ def push(house: House) -> Push:
         render=shown.event,
         gap=shown.gap,
         sees_all=sees_all,
+    )
+
+
+def feed(house: House, messages: Messages) -> Feed:
+    """Return what serves the streams of server-sent events of this process."""
+    shown = EventRepresentation(messages)
+
+    async def sight(account: str) -> bool | None:
+        principal = await house.access.principal(account)
+        if (
+            principal is None
+            or principal.password_change_required
+            or "Login" not in principal.privileges
+        ):
+            return None
+        return SEES_ALL in principal.privileges
+
+    return Feed(
+        house.streams,
+        house.event_service,
+        house.clock,
+        feed_options(house.settings),
+        Teller(Wording(shown.event, shown.gap, shown.terminated)),
+        sight=sight,
     )

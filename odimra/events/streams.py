@@ -136,9 +136,7 @@ class Streams:
         document = Document.from_reply(reply[2])
         return Subscription.load(stream_id, document), place(reply[1].decode())
 
-    async def close(
-        self, stream_id: str, hub: str, *, expect: Iterable[int] | None = None
-    ) -> None:
+    async def close(self, stream_id: str, hub: str, *, expect: Iterable[int] | None = None) -> None:
         """Remove an EventDestination if its version is one of ``expect``; its stream ends.
 
         Raises :class:`SubscriptionMissing`, :class:`~odimra.store.VersionMismatch`.
@@ -159,7 +157,7 @@ class Streams:
         args = [self._given(hub=hub, lease=self._lease)]
         return bool(await self._store.script(RENEW, keys=[self._hubs], args=args))
 
-    async def reap(self, most: int = 200) -> int:
+    async def reap(self, most: int) -> int:
         """Remove up to ``most`` streams whose hub's lease has run out; return how many."""
         prefixes = {"streams": self._of(""), "subscriptions": self._key("")}
         gone = await self._store.script(

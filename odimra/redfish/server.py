@@ -43,6 +43,8 @@ class RedfishProtocol(RequestHandler):
         self.render = render
         self.header_timeout = header_timeout
         self._first_request: asyncio.TimerHandle | None = None
+        #: What to call when the connection is lost; requests are not cancelled then.
+        self.when_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time in which a first request must come."""
@@ -58,9 +60,11 @@ class RedfishProtocol(RequestHandler):
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the time."""
+        """Forget the time, and tell who waits for the end."""
         if self._first_request is not None:
             self._first_request.cancel()
+        if self.when_lost is not None:
+            self.when_lost()
         super().connection_lost(exc)
 
     def handle_error(

@@ -18,6 +18,8 @@ from odimra.events import (
     NewSubscription,
     Push,
     PushOptions,
+    StreamOptions,
+    Streams,
     Subscription,
     SubscriptionOptions,
     Subscriptions,
@@ -97,6 +99,7 @@ class Stand:
         self.store = store
         self.clock = clock
         self.subscriptions = Subscriptions(store, SubscriptionOptions(limit=5), clock)
+        self.streams = Streams(store, StreamOptions(limit=3), clock)
         self.settings = event_service_settings(store, EventSettings(attempts=2, interval=600))
         self._shown = EventRepresentation(Messages.load())
         #: Accounts that hear of what is other accounts' own.
