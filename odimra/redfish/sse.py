@@ -5,8 +5,10 @@ Opening it creates an EventDestination, which is gone when it ends; when that is
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+import socket
 from typing import cast
 
 from aiohttp import HttpVersion11, web
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 MEDIA = "text/event-stream"
 FILTER = "$filter"
 RESUME = "Last-Event-ID"
+#: What the kernel may keep for a reader, in bytes; enough for any distance.
+KERNEL = 256 * 1024
 #: An id that was given to a client: an entry of the stream, perhaps with a word of why it is not
 #: that entry's own message.
 MESSAGE_ID = re.compile(r"([0-9]{1,15})-([0-9]{1,15})(?:\.(?:lost|end))?")
@@ -78,6 +82,13 @@ def wanted(request: web.Request) -> tuple[str, Wanted | None]:
         raise errors.query_property_unknown(str(error), FILTER) from None
     except BadFilter:
         raise errors.query_value_format(text, FILTER) from None
+
+
+def _bound_kernel(transport: asyncio.Transport) -> None:
+    # Left to itself it keeps several megabytes for a slow reader, beside what waits here.
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)
 
 
 class StreamFace:
@@ -138,6 +149,7 @@ class StreamFace:
             wanted=passes,
             resume=behind,
         )
+        _bound_kernel(transport)
         # Ours, as the runner makes no other connections.
         cast("RedfishProtocol", request.protocol).when_lost = reader.lost
         try:

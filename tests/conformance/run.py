@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a
+from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a, class_s
 from tests.conformance.work import SETTINGS, give_work
 from tests.support.service import CHECKOUT, Service
 from tests.support.work import cancel
@@ -131,7 +131,9 @@ def show(verdicts: list[Verdict]) -> None:
         if len(verdict.complaints) > MOST_COMPLAINTS:
             console.print(f"  {verdict.tool}: and {len(verdict.complaints) - MOST_COMPLAINTS} more")
     if any(verdict.tool == "protocol validator" for verdict in verdicts):
-        console.print(f"  class A: {len(class_a())} assertions, judged one by one")
+        console.print(
+            f"  class A: {len(class_a())} assertions, class S: {len(class_s())}, judged one by one"
+        )
     console.print("  reports: .conformance/reports")
 
 

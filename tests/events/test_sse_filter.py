@@ -50,8 +50,8 @@ EVENT = Rendered(
         (f"OriginResource ne '{TASK}' and SubordinateResources eq true", False),
         (f"OriginResource eq '{TASK}' and SubordinateResources eq false", False),
         (f"(OriginResource eq '{TASK}') and (SubordinateResources eq true)", True),
-        (f"(OriginResource eq '/x' or OriginResource eq '{TASK}') and "
-         "SubordinateResources eq true", True),
+        ((f"(OriginResource eq '/x' or OriginResource eq '{TASK}') and "
+         "SubordinateResources eq true"), True),
         ("OriginResource eq '/redfish/v1/TaskService/Tas' and SubordinateResources eq true", False),
         (f"(OriginResource eq '/x' and SubordinateResources eq true) or OriginResource eq '{TASK}'",
          False),
