@@ -10,7 +10,9 @@ import importlib.util
 import sys
 
 MODULE = "redfish_protocol_validator.resources"
-SWITCHED_OFF = "            uri = None\n            if uri:\n                sut.set_server_sent_event_uri"
+SWITCHED_OFF = (
+    "            uri = None\n            if uri:\n                sut.set_server_sent_event_uri"
+)
 SWITCHED_ON = SWITCHED_OFF.replace("uri = None", "uri = data.get('ServerSentEventUri')")
 
 

@@ -214,7 +214,7 @@ async def test_a_slow_reader_is_dropped_with_a_message_and_others_go_on(
         # The kernel takes some of it before anything waits here.
         while len(station.feed) == 2:
             expected += await say(store, len(expected), 200)
-            await until(lambda: named(listener.records) == expected)
+            await until(lambda so_far=list(expected): named(listener.records) == so_far)  # type: ignore[misc]
         assert not listener.ended
         # No more than the bound, the message that passed it, and the last word.
         assert max(waiting) < BOUND + 40_000
