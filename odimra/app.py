@@ -90,7 +90,7 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
-from odimra.redfish.server import RedfishRunner
+from odimra.redfish.server import RedfishRunner, make_room
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store, StoreUnavailable
 from odimra.tasks import Tasks
@@ -104,6 +104,8 @@ EXIT_CONFIGURATION = 2
 SEES_ALL = "ConfigureUsers"
 #: How much the processes that deliver events yield to others on the same machine.
 EVENTS_NICENESS = 5
+#: Connections that a process should be able to have open beside streams of events.
+ORDINARY_CONNECTIONS = 2000
 #: Environment variable with the administrator's first password, where none shall be made by chance.
 INITIAL_PASSWORD = "ODIMRA_INITIAL_PASSWORD"  # noqa: S105 - a name
 
@@ -260,6 +262,8 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
 
 async def serve_api(settings: Settings, store_url: str) -> None:
     """Serve the API until cancelled; several processes share the port."""
+    # Many systems allow 1,024 open files until a process asks for more.
+    make_room(settings.events.max_streams + ORDINARY_CONNECTIONS)
     async with build(settings, store_url) as house:
         await first_start(house)
         app, frame, lane = application(house, await identity(house.store))

@@ -154,7 +154,7 @@ class Feed:
                     await self._clock.sleep(error.retry_after)
             await reader.ended.wait()
         finally:
-            reader.ended.set()
+            reader.finish()
             self._readers.pop(reader.id, None)
             self._live.pop(reader.id, None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,20 @@ from odimra.redfish.lane import FastLane
 
 log = logging.getLogger(__name__)
 
+#: Open files that a process needs beside its connections, about.
+OTHER_FILES = 256
+
 Render = Callable[[RedfishError], web.Response]
+
+
+def make_room(connections: int) -> None:
+    """Let this process have so many connections open, as far as it may decide that itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class RedfishProtocol(RequestHandler):

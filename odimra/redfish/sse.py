@@ -157,5 +157,4 @@ class StreamFace:
         except Exception:
             # The answer has begun: what went wrong can only be written down.
             log.exception("stream %s broke", record.id)
-            reader.finish()
         return response

@@ -24,7 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a, class_s
-from tests.conformance.work import SETTINGS, give_work
+from tests.conformance.work import SETTINGS, give_work, listening
 from tests.support.service import CHECKOUT, Service
 from tests.support.work import cancel
 
@@ -85,10 +85,15 @@ def judge(bin_folder: Path, isolated: bool, only: list[str]) -> list[Verdict]:
         toolbox = Toolbox(bin_folder, reports, service)
         client = service.admin()
         running = give_work(client)
+
+        def look_at_listeners(tool: Callable[[], Verdict]) -> Verdict:
+            with listening(client):
+                return tool()
+
         plan: dict[str, tuple[str | None, Callable[[], Verdict]]] = {
             "service": (
                 None if csdl else "no CSDL files; name their folder by ODIMRA_CSDL",
-                lambda: toolbox.service_validator(csdl or Path()),
+                lambda: look_at_listeners(lambda: toolbox.service_validator(csdl or Path())),
             ),
             "usecase": (None, toolbox.use_case_checkers),
             "protocol": (
