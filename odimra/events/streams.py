@@ -17,13 +17,15 @@ import orjson
 from odimra.clock import Clock
 from odimra.events.errors import SubscriptionLimitReached, SubscriptionMissing
 from odimra.events.model import STREAMED, NewSubscription, Subscription
-from odimra.store import Document, Script, Store, VersionMismatch
+from odimra.store import NEWS, Document, Script, Store, VersionMismatch
 
 _LUA = "odimra.events"
-OPEN = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_open.lua")
-CLOSE = Script.from_package(_LUA, "lua/emit.lua", "lua/stream_close.lua")
-RENEW = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_renew.lua")
-REAP = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_reap.lua")
+OPEN = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_open.lua", header=NEWS)
+CLOSE = Script.from_package(_LUA, "lua/emit.lua", "lua/stream_close.lua", header=NEWS)
+RENEW = Script.from_package(
+    _LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_renew.lua", header=NEWS
+)
+REAP = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_reap.lua", header=NEWS)
 READ = Script.from_package(_LUA, "lua/later.lua", "lua/stream_read.lua")
 
 #: A place in the stream of events: milliseconds, and the number within them.
@@ -45,12 +47,10 @@ def id_of(where: Place) -> str:
 class StreamOptions:
     """``limit`` streams may be open in all processes together.
 
-    The stream of events keeps about ``max_events`` entries. ``lease`` in seconds: streams of a
-    process that has not been heard of for so long are removed.
+    ``lease`` in seconds: streams of a process that has not been heard of for so long are removed.
     """
 
     limit: int = 2000
-    max_events: int = 100_000
     lease: float = 15.0
 
 
@@ -100,9 +100,8 @@ class Streams:
         return self._store.keys.of("subscription", stream_id)
 
     def _given(self, **values: Any) -> bytes:
-        return orjson.dumps(
-            {"at": self._clock.now_ms(), "max_events": self.options.max_events, **values}
-        )
+        keep = self._store.options.max_events
+        return orjson.dumps({"at": self._clock.now_ms(), "keep": keep, **values})
 
     @property
     def _lease(self) -> int:

@@ -36,7 +36,7 @@ class Wording:
 class Told:
     """An entry of the stream; ``event`` is None where it cannot be worded.
 
-    ``removed`` is the id of the resource of which it says that there is none any more.
+    ``removed`` is the id of the EventDestination of which it says that there is none any more.
     """
 
     at: Place
@@ -65,7 +65,8 @@ class Teller:
         stream_id = entry[0].decode()
         try:
             event = Event.load(entry)
-            removed = event.resource if event.message == "ResourceRemoved" else ""
+            gone = (event.message, event.resource_type) == ("ResourceRemoved", "EventDestination")
+            removed = event.resource if gone else ""
             return Told(place(stream_id), stream_id, self.wording.render(event), removed)
         except Exception:
             # Written by another version, perhaps: the others are told all the same.

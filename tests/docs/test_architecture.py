@@ -18,6 +18,7 @@ SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
 
 #: What is put before other scripts and is none by itself.
 SHARED = {
+    "store/lua/news.lua",
     "tasks/lua/prelude.lua",
     "events/lua/emit.lua",
     "events/lua/hub.lua",

@@ -115,7 +115,7 @@ class Station:
         shown = EventRepresentation(messages)
         self.subscriptions = Subscriptions(store, SubscriptionOptions(), clock)
         self.settings = event_service_settings(store, EventSettings())
-        self.streams = Streams(store, StreamOptions(limit, 100_000, lease), clock)
+        self.streams = Streams(store, StreamOptions(limit, lease), clock)
         #: Accounts that may hear of nothing any more.
         self.barred: set[str] = set()
         self.sees_all = set(SEES_ALL)
