@@ -19,6 +19,10 @@ BACKOFF = "RetryForeverWithBackoff"
 #: EventDestination v1_16_0, ``DeliveryRetryPolicy``.
 RETRY_POLICIES = (TERMINATE, SUSPEND, FOREVER, BACKOFF)
 
+#: EventDestination v1_16_0, ``SubscriptionType``, as far as this service knows them.
+PUSHED = "RedfishEvent"
+STREAMED = "SSE"
+
 ENABLED = "Enabled"
 DISABLED = "Disabled"
 
@@ -169,7 +173,11 @@ def stored_headers(headers: Iterable[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription as it is stored; ``state`` is ``Enabled``, or ``Disabled`` while suspended."""
+    """A subscription as it is stored; ``state`` is ``Enabled``, or ``Disabled`` while suspended.
+
+    Of a stream of server-sent events (``type`` is ``SSE``) ``hub`` names who serves it, and
+    ``filtered`` says whether it has a ``$filter``, which is not kept.
+    """
 
     id: str
     destination: str
@@ -181,6 +189,9 @@ class Subscription:
     filters: Filters
     state: str
     version: int
+    type: str = PUSHED
+    hub: str = ""
+    filtered: bool = False
 
     @classmethod
     def load(cls, subscription_id: str, document: Document) -> Subscription:
@@ -197,4 +208,7 @@ class Subscription:
             filters=Filters.load(text["filters"]),
             state=text["state"],
             version=document.version,
+            type=text.get("type", PUSHED),
+            hub=text.get("hub", ""),
+            filtered="filtered" in text,
         )
