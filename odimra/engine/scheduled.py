@@ -137,12 +137,12 @@ class ScheduledJob:
             firing = Firing(
                 number=int(text["firing"]),
                 run_id=run_id(text["uid"], int(text["firing"])),
-                once=Once(key, "made", text["firing"]),
+                once=Once(key, "made", int(text["firing"])),
                 scheduled=int(text["scheduled"]),
                 fired=int(text["fired"]),
                 lease=int(text["lease"]),
                 manual=text["by"] == "manual",
-                made=text.get("made") == text["firing"],
+                made=int(text.get("made", 0)) >= int(text["firing"]),
             )
         return cls(
             id=job_id,

@@ -212,10 +212,11 @@ class Scheduler:
             except TimeoutError:
                 log.warning("the firing %d of %s took too long", firing.number, job.id)
                 return
-        check = self._clock.now_ms() + round(self._options.recheck * 1000)
-        await self._jobs.step(
-            "acknowledge", job.id, self._clock.now_ms(), firing.number, run or "", check
-        )
+        now = self._clock.now_ms()
+        check = now + round(self._options.recheck * 1000)
+        if job.next is not None and now < job.next < check:
+            check = job.next  # if the run has ended by then, that fire is not kept waiting
+        await self._jobs.step("acknowledge", job.id, now, firing.number, run or "", check)
         if wrong is not None:
             await self._fail(job, wrong)
 

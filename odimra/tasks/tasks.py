@@ -194,7 +194,7 @@ class Tasks:
             ],
         }
         if once is not None:
-            record["once"] = (once.key, once.field, once.value)
+            record["once"] = (once.key, once.field, once.number)
         step = await self._step(
             "create",
             parent,

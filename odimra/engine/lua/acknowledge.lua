@@ -3,7 +3,9 @@
 -- whether it has ended
 local key = KEYS[1]
 if redis.call('HGET', key, 'firing') ~= ARGV[3] then return {'lost'} end
-redis.call('HDEL', key, 'firing', 'by', 'scheduled', 'fired', 'lease', 'made')
+redis.call('HDEL', key, 'firing', 'by', 'scheduled', 'fired', 'lease')
+-- A worker that comes late with it starts nothing any more.
+redis.call('HSET', key, 'made', ARGV[3])
 if ARGV[4] ~= '' then redis.call('HSET', key, 'last', ARGV[4]) end
 if ARGV[4] ~= '' and redis.call('HEXISTS', key, 'concurrent') == 0 then
   redis.call('HSET', key, 'running', ARGV[4], 'check', ARGV[5])

@@ -25,7 +25,8 @@ end
 
 -- A mark says that the task was created already, whether or not it is there still.
 local once = new.once
-if once and (redis.call('EXISTS', once[1]) == 0 or redis.call('HGET', once[1], once[2]) == once[3]) then
+if once and (redis.call('EXISTS', once[1]) == 0
+    or tonumber(redis.call('HGET', once[1], once[2]) or '0') >= once[3]) then
   return answer('exists')
 end
 if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
