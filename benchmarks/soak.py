@@ -1,8 +1,9 @@
 """`make soak`: a load for hours while servers and workers are killed.
 
-Operations start and are followed without pause; at random moments a worker, an API process or the
-store is killed. At the end every operation that was accepted must have come to its end, once. Run
-as `python -m benchmarks.soak --minutes 60 --seed 1`; ends with status 1 when anything is missing.
+Operations start and are followed without pause; at random moments a worker, an API process, a
+deliverer of events or the store is killed. At the end every operation that was accepted must have
+come to its end, once, and a subscriber must have heard every event, in order. Run as
+`python -m benchmarks.soak --minutes 60 --seed 1`; ends with status 1 when anything is missing.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from rich.console import Console
 
 from tests.support.chaos import ask, kill_one
 from tests.support.http import Client
+from tests.support.lifecycle import Verdict, since, stream
+from tests.support.lifecycle import judge as compare
+from tests.support.listener import Listener
 from tests.support.service import Service
 
 console = Console()
 
 SETTINGS = {
-    "tasks": {"max": 1_000_000, "auto_delete_minutes": None},
+    "tasks": {"max": 1_000_000, "auto_delete_minutes": None, "max_events": 10_000_000},
+    "events": {"delivery_timeout_seconds": 1},
     "engine": {"worker_processes": 2, "redelivery_seconds": 2},
     "emulation": {"time_factor": 20},
 }
@@ -74,21 +79,47 @@ def judge(client: Client, accepted: list[str], patience: float) -> list[str]:
     return wrong
 
 
+def subscribe(client: Client, listener: Listener) -> str:
+    """Subscribe the listener to everything and return the subscription's id."""
+    wanted = {
+        "Destination": listener.url,
+        "Protocol": "Redfish",
+        "DeliveryRetryPolicy": "RetryForever",
+    }
+    client.patch("/redfish/v1/EventService", {"DeliveryRetryIntervalSeconds": 1})
+    return str(client.post("/redfish/v1/EventService/Subscriptions", wanted).body["Id"])
+
+
+def heard(service: Service, listener: Listener, subscription: str) -> Verdict:
+    """Return what the listener heard once it has had time to hear the last event."""
+    said = since(stream(service.store_url), subscription)
+    deadline = time.monotonic() + 120
+    while said[-1].id not in {one["EventId"] for one in listener.records()[-200:]}:
+        if time.monotonic() > deadline:
+            break  # what is missing is told
+        time.sleep(1)
+    return compare(listener.records(), said)
+
+
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with Service(SETTINGS) as service:
+    with Service(SETTINGS) as service, Listener() as listener:
         client = Client(service.address, service.ca_file, basic=("admin", service.password))
+        subscription = subscribe(client, listener)
         until = time.monotonic() + given.minutes * 60
         accepted = load(client, service, random.Random(given.seed), until)
         # Operations on one machine go one after the other.
         wrong = judge(client, accepted, 60 + len(accepted) * 0.5)
+        verdict = heard(service, listener, subscription)
+    wrong += verdict.wrong
     for line in wrong[:50]:
         console.print(line)
-    console.print(f"{len(accepted)} operations accepted, {len(wrong)} of them wrong")
+    console.print(f"{len(accepted)} operations accepted, {len(wrong)} things wrong")
+    console.print(f"{verdict.events} events heard in order, {verdict.duplicates} of them again")
     return 1 if wrong or not accepted else 0
 
 

@@ -323,7 +323,9 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     # Not cancellation: what runs may end, or is handed back in good order.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
-        rooms.create_task(house.engine.work(stop))
+        keeping = rooms.create_task(house.access.sessions.keep_house())
+        await house.engine.work(stop)
+        keeping.cancel()
 
 
 async def serve_events(settings: Settings, store_url: str) -> None:

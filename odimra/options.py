@@ -28,7 +28,12 @@ def store_options(settings: Settings, store_url: str) -> StoreOptions:
     """Return the section ``store`` as that room takes it."""
     given = settings.store
     return StoreOptions(
-        store_url, given.namespace, given.connections, given.timeout_seconds, given.cache_entries
+        store_url,
+        given.namespace,
+        given.connections,
+        given.timeout_seconds,
+        given.cache_entries,
+        settings.tasks.max_events,
     )
 
 
@@ -63,7 +68,6 @@ def task_options(settings: Settings) -> TaskOptions:
         max_tasks=settings.tasks.max,
         policy=settings.tasks.overwrite_policy,
         max_messages=settings.tasks.max_messages,
-        max_events=settings.tasks.max_events,
         max_result_bytes=settings.tasks.max_result_bytes,
         resubmit_ms=round(settings.engine.resubmit_seconds * 1000),
         max_interruptions=settings.engine.max_interruptions,
@@ -89,9 +93,8 @@ def engine_options(settings: Settings, store_url: str) -> EngineOptions:
 
 
 def subscription_options(settings: Settings) -> SubscriptionOptions:
-    """Return what is kept of subscriptions and their events."""
-    # One stream, one bound: the tasks' steps cut it too.
-    return SubscriptionOptions(settings.events.max_subscriptions, task_options(settings).max_events)
+    """Return what is kept of subscriptions."""
+    return SubscriptionOptions(settings.events.max_subscriptions)
 
 
 def push_options(settings: Settings) -> PushOptions:

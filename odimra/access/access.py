@@ -74,8 +74,12 @@ class Access:
         self._clock = clock
         self._random = random_bytes
         self._passwords = Passwords(options.hashing)
-        self.policy = Kept(store, "account_service", options.policy, consistent)
-        self.session_policy = Kept(store, "session_service", options.sessions)
+        self.policy = Kept(
+            store, "account_service", options.policy, consistent, resource_type="AccountService"
+        )
+        self.session_policy = Kept(
+            store, "session_service", options.sessions, resource_type="SessionService"
+        )
         self.roles = Roles(store, standard_roles())
         self.accounts = Accounts(
             store,

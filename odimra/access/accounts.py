@@ -21,10 +21,10 @@ from odimra.access.passwords import Passwords, check_rules
 from odimra.access.policy import Policy
 from odimra.access.roles import Roles
 from odimra.clock import Clock
-from odimra.store import Document, Kept, Script, Store, VersionMismatch
+from odimra.store import NEWS, Document, Kept, Script, Store, VersionMismatch
 
-CHANGE = Script.from_package("odimra.access", "lua/account.lua")
-FAILED = Script.from_package("odimra.access", "lua/failed.lua")
+CHANGE = Script.from_package("odimra.access", "lua/account.lua", header=NEWS)
+FAILED = Script.from_package("odimra.access", "lua/failed.lua", header=NEWS)
 PROVED = Script.from_package("odimra.access", "lua/proved.lua")
 #: Names fit into a URI as they are.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -90,12 +90,13 @@ class Accounts:
 
     async def _run(self, name: str, change: dict[str, Any]) -> Account | None:
         known = change.get("set", {}).get("role") in self._roles.standard
+        keep = self._store.options.max_events
         reply = await self._store.script(
             CHANGE,
             keys=[self._key(name)],
             args=[
                 self._store.keys.root,
-                orjson.dumps({"name": name, "role_known": known, **change}),
+                orjson.dumps({"name": name, "keep": keep, "role_known": known, **change}),
             ],
             touches=[self._index],
         )
@@ -246,6 +247,7 @@ class Accounts:
                 policy.lockout_duration * 1000,
                 policy.lockout_reset_after * 1000,
                 hashed,
+                self._store.options.max_events,
             ],
         )
 

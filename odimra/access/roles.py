@@ -20,15 +20,18 @@ from odimra.access.model import (
 )
 from odimra.resources import data_path
 from odimra.store import (
+    CHANGED,
+    NEWS,
     Document,
     DocumentMissing,
     LimitReached,
+    News,
     Script,
     Store,
     VersionMismatch,
 )
 
-STEP = Script.from_package("odimra.access", "lua/role.lua")
+STEP = Script.from_package("odimra.access", "lua/role.lua", header=NEWS)
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 MOST = 100
 
@@ -77,7 +80,7 @@ class Roles:
         """Make a role. Raises :class:`RoleExists`, ``LimitReached``."""
         if role_id in self.standard:
             raise RoleExists(role_id)
-        change = {"op": "create", "limit": MOST, "privileges": _stored(privileges)}
+        change: dict[str, Any] = {"op": "create", "limit": MOST, "privileges": _stored(privileges)}
         return role_of(role_id, Document.from_reply(await self._step(role_id, change)))
 
     async def update(
@@ -91,7 +94,10 @@ class Roles:
             raise RolePredefined(role_id)
         try:
             document = await self._store.documents.update(
-                self._key(role_id), {"privileges": _stored(privileges)}, expect=expect
+                self._key(role_id),
+                {"privileges": _stored(privileges)},
+                expect=expect,
+                news=News(CHANGED, "Role", role_id),
             )
         except DocumentMissing:
             raise RoleMissing(role_id) from None
@@ -111,6 +117,7 @@ class Roles:
         await self._step(role_id, change)
 
     async def _step(self, role_id: str, change: dict[str, Any]) -> Any:
+        change["keep"] = self._store.options.max_events
         reply = await self._store.script(
             STEP,
             keys=[self._key(role_id)],

@@ -6,6 +6,7 @@ The id of a session has nothing to do with its token: it is for everybody to see
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,20 @@ from odimra.access.model import (
 )
 from odimra.access.policy import SessionPolicy
 from odimra.clock import Clock
-from odimra.store import Document, DocumentMissing, Kept, Script, Store
+from odimra.store import (
+    NEWS,
+    Document,
+    DocumentMissing,
+    Kept,
+    Script,
+    Store,
+    StoreError,
+    StoreUnavailable,
+)
 
-STEP = Script.from_package("odimra.access", "lua/session.lua")
+log = logging.getLogger(__name__)
+
+STEP = Script.from_package("odimra.access", "lua/session.lua", header=NEWS)
 #: Bytes of a token (256 bits), and of a session's id.
 TOKEN, ID = 32, 16
 #: A use is noted once in this part of the timeout, and at least once in NOTED milliseconds, so that
@@ -36,6 +48,8 @@ PART, NOTED = 20, 10_000
 KEPT = 86_400_000 + NOTED
 #: Ended sessions that one step removes; see ``lua/session.lua``.
 PURGED = 100
+#: Ended sessions are looked for this often, in seconds; a login looks for itself.
+PURGE_SECONDS = 5.0
 #: What aiohttp-session may keep with one session, in characters of JSON.
 DATA = 4096
 
@@ -105,6 +119,7 @@ class Sessions:
             args=[
                 *(self._store.keys.root, op, session_id, account),
                 *(self._clock.now_ms(), lifetime(timeout), KEPT, orjson.dumps(extra or {})),
+                self._store.options.max_events,
             ],
         )
 
@@ -203,14 +218,29 @@ class Sessions:
         if await self._step("close", session.digest, session.id, session.account) == b"missing":
             raise SessionMissing(session.id)
 
+    async def purge(self) -> None:
+        """Remove the sessions that have ended, and tell of each."""
+        while await self._step("purge", "", "", "") == PURGED:
+            pass
+
+    async def keep_house(self) -> None:
+        """Purge every now and then, until cancelled: who listens hears of an end when it comes."""
+        while True:
+            try:
+                await self.purge()
+            except StoreUnavailable as error:
+                log.warning("sessions that have ended wait for the store: %s", error)
+            except StoreError:
+                log.exception("sessions that have ended are left for the next time")
+            await self._clock.sleep(PURGE_SECONDS)
+
     async def set_timeout(self, seconds: int, *, expect: Iterable[int] | None) -> SessionPolicy:
         """Change the timeout, in seconds without use; it counts for the open sessions too.
 
         Raises :class:`~odimra.store.VersionMismatch`.
         """
         # What has ended goes first: a longer timeout must not bring it back.
-        while await self._step("purge", "", "", "") == PURGED:
-            pass
+        await self.purge()
         return await self._policy.write({"timeout": seconds}, expect=expect)
 
     async def keep(self, session: Session, data: Mapping[str, Any]) -> None:

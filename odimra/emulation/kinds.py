@@ -144,10 +144,9 @@ class SystemReset(EmulatedKind):
         return Act(
             {"target": machine.system_uri, "machine": machine.id, "reset_type": reset_type},
             (
-                Effect(self._machines.key("system", machine.id), changes),
-                Effect(
-                    self._machines.key("chassis", machine.id),
-                    {"PowerState": "Off" if after == "Off" else "On"},
+                self._machines.effect("system", machine, changes),
+                self._machines.effect(
+                    "chassis", machine, {"PowerState": "Off" if after == "Off" else "On"}
                 ),
             ),
         )
@@ -169,9 +168,8 @@ class ManagerReset(EmulatedKind):
                 "reset_type": job.args["parameters"]["ResetType"],
             },
             (
-                Effect(
-                    self._machines.key("manager", machine.id),
-                    {"LastResetTime": str(job.clock.now_ms())},
+                self._machines.effect(
+                    "manager", machine, {"LastResetTime": str(job.clock.now_ms())}
                 ),
             ),
         )
@@ -187,11 +185,12 @@ class FirmwareUpdate(EmulatedKind):
         if component is None:
             return self._missing("SoftwareInventory", job.args["component"])
         version = job.args["version"]
-        effects = [Effect(self._machines.key("firmware", component.id), {"Version": version})]
+        effects = [self._machines.firmware_effect(component, version)]
         shown = component_field(component)
         if shown is not None:
             kind, field = shown
-            effects.append(Effect(self._machines.key(kind, component.machine), {field: version}))
+            machine = self._machines.fleet.machines[component.machine]
+            effects.append(self._machines.effect(kind, machine, {field: version}))
         return Act(
             {
                 "target": component.uri,

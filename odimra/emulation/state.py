@@ -12,17 +12,29 @@ from dataclasses import dataclass
 
 from odimra.emulation.fleet import Component, Fleet, Machine
 from odimra.store import (
+    CHANGED,
     Document,
     DocumentExists,
     DocumentMissing,
+    News,
     Store,
     VersionMismatch,
 )
+from odimra.tasks import Effect
 
 #: Boot overrides, as sushy and redfish_utilities name them (``BootSource``).
 BOOT_TARGETS = ("None", "Pxe", "Cd", "Usb", "Hdd", "BiosSetup", "Utilities", "Diags", "UefiHttp")
 BOOT_ENABLED = ("Disabled", "Once", "Continuous")
 BOOT_MODES = ("UEFI", "Legacy")
+
+#: Kinds of documents, and the type of the resource that each holds what changes of.
+RESOURCE_TYPES = {
+    "system": "ComputerSystem",
+    "chassis": "Chassis",
+    "manager": "Manager",
+    "protocol": "ManagerNetworkProtocol",
+    "firmware": "SoftwareInventory",
+}
 
 #: Fields of a System's document beside the Redfish properties of the same name.
 LAST_BOOT = "LastBoot"
@@ -61,15 +73,18 @@ class Boot:
 
 
 def with_boot(fields: Mapping[str, str], boot: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields that put ``boot`` in force; what it leaves out stays as it is in force."""
+    """Return the fields that put ``boot`` in force; what it leaves out stays as it is in force.
+
+    None of them when it is in force already.
+    """
     now = Boot.of(fields)
-    return {
+    in_force = {
         "BootSourceOverrideTarget": now.target,
         "BootSourceOverrideEnabled": now.enabled,
         "BootSourceOverrideMode": now.mode,
-        **boot,
-        BOOT_SET_AT: fields[LAST_BOOT],
     }
+    wanted = {**in_force, **boot}
+    return {} if wanted == in_force else {**wanted, BOOT_SET_AT: fields[LAST_BOOT]}
 
 
 class MachineStates:
@@ -120,7 +135,30 @@ class MachineStates:
     async def firmware(self, component: Component) -> Document:
         """Return the document of an entry of the firmware inventory."""
         return await self._read(
-            self.key("firmware", component.id), {"Version": component.first_version}
+            self.key("firmware", component.id), self._firmware_defaults(component)
+        )
+
+    @staticmethod
+    def _firmware_defaults(component: Component) -> dict[str, str]:
+        return {"Version": component.first_version}
+
+    def effect(self, kind: str, machine: Machine, values: Mapping[str, str]) -> Effect:
+        """Return the effect of a task that sets fields of ``system chassis manager protocol``."""
+        return self._effect(kind, machine.id, values, self._defaults(kind, machine))
+
+    def firmware_effect(self, component: Component, version: str) -> Effect:
+        """Return the effect of a task that updates an entry of the firmware inventory."""
+        defaults = self._firmware_defaults(component)
+        return self._effect("firmware", component.id, {"Version": version}, defaults)
+
+    def _effect(
+        self, kind: str, name: str, values: Mapping[str, str], defaults: Mapping[str, str]
+    ) -> Effect:
+        return Effect(
+            self.key(kind, name),
+            values,
+            {field: defaults[field] for field in values},
+            News(CHANGED, RESOURCE_TYPES[kind], name),
         )
 
     async def _read(self, key: str, defaults: Mapping[str, str]) -> Document:
@@ -144,25 +182,33 @@ class MachineStates:
     ) -> Document:
         """Set fields of a document if its version is one of ``expect`` (None: whichever it is).
 
+        Where they are set so already nothing changes, and nothing is told.
         Raises :class:`~odimra.store.VersionMismatch`.
         """
-        written = await self._write(self.key(kind, machine.id), values, expect)
-        return Document({**self._defaults(kind, machine), **written.fields}, written.version)
+        defaults = self._defaults(kind, machine)
+        written = await self._write(self._effect(kind, machine.id, values, defaults), expect)
+        return Document({**defaults, **written.fields}, written.version)
 
-    async def _write(
-        self, key: str, values: Mapping[str, str], expect: Iterable[int] | None
-    ) -> Document:
-        documents = self._store.documents
+    async def _write(self, effect: Effect, expect: Iterable[int] | None) -> Document:
+        documents, key, news = self._store.documents, effect.key, effect.news
         expected = None if expect is None else set(expect)
+
+        async def update() -> Document:
+            return await documents.update(
+                key, effect.set, expect=expected, absent=effect.absent, news=news
+            )
+
         try:
-            return await documents.update(key, values, expect=expected)
+            return await update()
         except DocumentMissing:
             if expected is not None and 0 not in expected:
                 raise VersionMismatch(0) from None
+        if effect.set == effect.absent:
+            return Document({}, 0)
         try:
-            return await documents.create(key, values)
+            return await documents.create(key, effect.set, news=news)
         except DocumentExists:  # someone else made the first write meanwhile
-            return await documents.update(key, values, expect=expected)
+            return await update()
 
     async def recompute(
         self,

@@ -66,8 +66,6 @@ class Firing:
     lease: int
     #: Somebody asked for it; else the schedule did.
     manual: bool
-    #: The task of this firing was created already.
-    made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,6 @@ class ScheduledJob:
                 fired=int(text["fired"]),
                 lease=int(text["lease"]),
                 manual=text["by"] == "manual",
-                made=int(text.get("made", 0)) >= int(text["firing"]),
             )
         return cls(
             id=job_id,

@@ -29,7 +29,9 @@ from odimra.tasks import TaskError, TaskExists, Tasks
 log = logging.getLogger(__name__)
 
 #: Starts the run of a firing and returns its id, or None if there is nothing that goes on. It
-#: returns soon, and may be called again for a firing; what it raises has the firing tried again.
+#: returns soon, and may be called again for a firing: what it raises, and its end before it was
+#: acknowledged, has the firing tried again. TaskExists, which creating the task may raise, says
+#: that the run is started.
 Fire = Callable[[ScheduledJob, Firing], Awaitable[str | None]]
 #: Whether the run of that id goes on still.
 Going = Callable[[str], Awaitable[bool]]
@@ -197,21 +199,17 @@ class Scheduler:
         assert firing is not None
         run: str | None = firing.run_id
         wrong: str | None = None
-        if not firing.made:
-            try:
-                # Real time on purpose: another worker will not wait either.
-                async with asyncio.timeout(self._options.lease):
-                    run = await fire(job, firing)
-            except CannotFire as error:
-                run, wrong = None, str(error)
-            except TaskExists:
-                pass  # whoever had this firing before got as far as that
-            except TaskError as error:
-                log.warning("the firing %d of %s has to wait: %s", firing.number, job.id, error)
-                return
-            except TimeoutError:
-                log.warning("the firing %d of %s took too long", firing.number, job.id)
-                return
+        try:
+            # Real time on purpose: another worker will not wait either.
+            async with asyncio.timeout(self._options.lease):
+                run = await fire(job, firing)
+        except TaskExists:
+            pass  # whoever had this firing before got as far as that
+        except CannotFire as error:
+            run, wrong = None, str(error)
+        except (TaskError, TimeoutError) as error:
+            log.warning("the firing %d of %s has to wait: %r", firing.number, job.id, error)
+            return
         now = self._clock.now_ms()
         check = now + round(self._options.recheck * 1000)
         if job.next is not None and now < job.next < check:

@@ -22,6 +22,17 @@ ENABLED = "Enabled"
 DISABLED = "Disabled"
 
 
+def key_of(message_id: str) -> str:
+    """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
+    parts = message_id.split(".")
+    return f"{parts[0]}.{parts[-1]}"
+
+
+def prefix_of(message_id: str) -> str:
+    """Return the prefix of the registry of a MessageId."""
+    return message_id.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An entry of the stream; ``id`` is the stream's, ``at`` is in milliseconds since the epoch.
@@ -72,6 +83,8 @@ class Event:
 class Rendered:
     """An event as subscribers see it, but for what differs between them.
 
+    ``key`` and ``prefix`` are those of its MessageId.
+
     ``record`` is the EventRecord without ``MemberId``, ``json`` the same in bytes; ``origin`` the
     URI of the resource it is about and ``resource_type`` that resource's schema name; ``owner`` is
     the event's.
@@ -82,10 +95,15 @@ class Rendered:
     resource_type: str
     owner: str = ""
     json: bytes = field(init=False, repr=False, compare=False)
+    key: str = field(init=False, repr=False, compare=False)
+    prefix: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Once, for all subscribers.
+        message_id = str(self.record["MessageId"])
         object.__setattr__(self, "json", orjson.dumps(self.record))
+        object.__setattr__(self, "key", key_of(message_id))
+        object.__setattr__(self, "prefix", prefix_of(message_id))
 
     def at(self, index: int) -> bytes:
         """Return the record as the member ``index`` of an array (Event v1: MemberId is that)."""

@@ -26,4 +26,4 @@ EventServiceSettings = Kept[EventSettings]
 
 def event_service_settings(store: Store, defaults: EventSettings) -> EventServiceSettings:
     """Return the settings of one store."""
-    return Kept(store, "event_service", defaults)
+    return Kept(store, "event_service", defaults, resource_type="EventService")

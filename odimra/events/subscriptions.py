@@ -12,20 +12,19 @@ import orjson
 from odimra.clock import Clock
 from odimra.events.errors import SubscriptionLimitReached, SubscriptionMissing
 from odimra.events.model import DISABLED, ENABLED, NewSubscription, Subscription
-from odimra.store import Document, Script, Store, VersionMismatch
+from odimra.store import NEWS, Document, Script, Store, VersionMismatch
 
 _LUA = "odimra.events"
-CREATE = Script.from_package(_LUA, "lua/emit.lua", "lua/create.lua")
-CHANGE = Script.from_package(_LUA, "lua/emit.lua", "lua/change.lua")
-DELETE = Script.from_package(_LUA, "lua/emit.lua", "lua/delete.lua")
+CREATE = Script.from_package(_LUA, "lua/emit.lua", "lua/create.lua", header=NEWS)
+CHANGE = Script.from_package(_LUA, "lua/emit.lua", "lua/change.lua", header=NEWS)
+DELETE = Script.from_package(_LUA, "lua/emit.lua", "lua/delete.lua", header=NEWS)
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionOptions:
-    """``limit`` subscriptions may be; the stream keeps about ``max_events`` entries."""
+    """``limit`` subscriptions may be."""
 
     limit: int = 200
-    max_events: int = 100_000
 
 
 class LeaseLost(Exception):
@@ -71,7 +70,7 @@ class Subscriptions:
             {
                 "id": subscription_id,
                 "at": self._clock.now_ms(),
-                "max_events": self.options.max_events,
+                "keep": self._store.options.max_events,
                 **{name: value for name, value in values.items() if value is not None},
             }
         )

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from odimra.clock import iso
+from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
+from odimra.redfish import account_service, accounts, roles, sessions
+from odimra.redfish.accepted import TASK_SERVICE
 from odimra.redfish.messages import Messages
 from odimra.redfish.task_json import TASKS
 
@@ -25,9 +28,26 @@ EVENT_TYPES = {
     "ResourceRemoved": "ResourceRemoved",
     "EventBufferExceeded": "Alert",
 }
-#: Where the resources are that events are about, tasks apart; these types can be filtered by.
-COLLECTIONS = {"EventDestination": SUBSCRIPTIONS}
-RESOURCE_TYPES = ("EventDestination", "EventService", "Task")
+#: Messages whose resource cannot be asked for any more.
+GONE = frozenset({"ResourceRemoved", "TaskRemoved"})
+#: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
+ORIGINS = {
+    "AccountService": account_service.URI,
+    "Chassis": f"{CHASSIS}/*",
+    "ComputerSystem": f"{SYSTEMS}/*",
+    "EventDestination": f"{SUBSCRIPTIONS}/*",
+    "EventService": EVENT_SERVICE,
+    "Manager": f"{MANAGERS}/*",
+    "ManagerAccount": f"{accounts.URI}/*",
+    "ManagerNetworkProtocol": f"{MANAGERS}/*/NetworkProtocol",
+    "Role": f"{roles.URI}/*",
+    "Session": f"{sessions.URI}/*",
+    "SessionService": sessions.SERVICE,
+    "SoftwareInventory": f"{FIRMWARE}/*",
+    "TaskService": TASK_SERVICE,
+}
+#: What events can be filtered by.
+RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
 #: Registries that events use.
 REGISTRY_PREFIXES = ("Base", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
@@ -39,7 +59,7 @@ def origin(event: Event) -> tuple[str, str]:
         if event.parent:
             return f"{TASKS}/{event.parent}/SubTasks/{event.task}", "Task"
         return f"{TASKS}/{event.task}", "Task"
-    return f"{COLLECTIONS[event.resource_type]}/{event.resource}", event.resource_type
+    return ORIGINS[event.resource_type].replace("*", event.resource), event.resource_type
 
 
 class EventRepresentation:
@@ -67,9 +87,9 @@ class EventRepresentation:
     def _record(
         self, key: str, args: list[str], event_id: str, at: int, severity: str, uri: str
     ) -> dict[str, Any]:
-        said = self._messages.build(key, *args)
+        said, message = self._messages.build(key, *args), key.partition(".")[2]
         return {
-            "EventType": EVENT_TYPES.get(key.partition(".")[2], "StatusChange"),
+            "EventType": EVENT_TYPES.get(message, "StatusChange"),
             "EventId": event_id,
             "EventTimestamp": iso(at),
             "MessageId": said["MessageId"],
@@ -78,4 +98,5 @@ class EventRepresentation:
             "MessageSeverity": severity,
             "Resolution": said["Resolution"],
             "OriginOfCondition": {"@odata.id": uri},
+            **({"OriginOfConditionUnavailable": True} if message in GONE else {}),
         }

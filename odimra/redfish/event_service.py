@@ -51,7 +51,7 @@ class EventServiceFace:
             "@odata.context": "/redfish/v1/$metadata#EventService.EventService",
             "Id": "EventService",
             "Name": "Event Service",
-            "Description": "Tells subscribers of every change of a task",
+            "Description": "Tells subscribers of every change of a task and of other resources",
             "ServiceEnabled": settings.enabled,
             "DeliveryRetryAttempts": settings.attempts,
             "DeliveryRetryIntervalSeconds": settings.interval,

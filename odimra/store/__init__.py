@@ -15,10 +15,15 @@ from odimra.store.errors import (
 )
 from odimra.store.kept import Kept
 from odimra.store.keys import Keys
+from odimra.store.news import CHANGED, CREATED, NEWS, REMOVED, News
 from odimra.store.scripts import Script
 from odimra.store.store import Store, StoreOptions
 
 __all__ = [
+    "CHANGED",
+    "CREATED",
+    "NEWS",
+    "REMOVED",
     "Document",
     "DocumentExists",
     "DocumentMissing",
@@ -26,6 +31,7 @@ __all__ = [
     "Kept",
     "Keys",
     "LimitReached",
+    "News",
     "ReadCache",
     "Script",
     "Store",

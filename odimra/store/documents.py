@@ -2,26 +2,29 @@
 
 Accounts, roles, sessions, settings and the like are documents. A write is one atomic step that
 compares the version (the ETag of the resource) and changes the hash, its place in an index and its
-counters together, so that two writers of one version cannot both win.
+counters together, and appends the event that tells of it, so that two writers of one version cannot
+both win and no change goes untold. A write of what is there already changes nothing: the version
+stays, and nothing is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from odimra.store.errors import DocumentExists, DocumentMissing, LimitReached, VersionMismatch
+from odimra.store.news import NEWS, News
 from odimra.store.scripts import Script
 
 if TYPE_CHECKING:
     from odimra.store.store import Store
 
-CREATE = Script.from_package("odimra.store", "lua/document_create.lua")
-UPDATE = Script.from_package("odimra.store", "lua/document_update.lua")
-DELETE = Script.from_package("odimra.store", "lua/document_delete.lua")
+CREATE = Script.from_package("odimra.store", "lua/document_create.lua", header=NEWS)
+UPDATE = Script.from_package("odimra.store", "lua/document_update.lua", header=NEWS)
+DELETE = Script.from_package("odimra.store", "lua/document_delete.lua", header=NEWS)
 
 #: A counter changed in the same step: key of a hash, field, amount.
 Touch = tuple[str, str, int]
@@ -49,6 +52,13 @@ class Documents:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def _told(self, news: News | None) -> dict[str, Any]:
+        if news is None:
+            return {}
+        store = self._store
+        entry = {"stream": store.keys.events, "keep": store.options.max_events, **asdict(news)}
+        return {"news": entry}
+
     async def create(
         self,
         key: str,
@@ -60,8 +70,9 @@ class Documents:
         limit: int | None = None,
         ttl_ms: int | None = None,
         touch: Iterable[Touch] = (),
+        news: News | None = None,
     ) -> Document:
-        """Create the document ``key`` as version 1.
+        """Create the document ``key`` as version 1, and tell the ``news``.
 
         With ``index``, ``member`` is added to that sorted set, which may hold ``limit`` members.
         Raises :class:`DocumentExists`, :class:`LimitReached`.
@@ -75,7 +86,7 @@ class Documents:
                 member,
                 score,
                 "" if limit is None else limit,
-                orjson.dumps({"set": fields, "touch": touched}),
+                orjson.dumps({"set": fields, "touch": touched, **self._told(news)}),
             ],
             touches=[t[0] for t in touched],
         )
@@ -107,13 +118,20 @@ class Documents:
         expect: Iterable[int] | None = None,
         ttl_ms: int | None = None,
         touch: Iterable[Touch] = (),
+        absent: Mapping[str, str] | None = None,
+        news: News | None = None,
     ) -> Document:
         """Change fields if the version is one of ``expect`` (None: whichever it is).
 
+        Without any difference the version stays and the ``news`` is not told. ``absent`` says what
+        fields are taken for that are not stored.
         Raises :class:`DocumentMissing`, :class:`VersionMismatch`.
         """
         touched = list(touch)
         change: dict[str, Any] = {"set": set or {}, "unset": list(unset), "touch": touched}
+        change |= self._told(news)
+        if absent:
+            change["absent"] = absent
         if expect is not None:
             change["expect"] = sorted(expect)
         reply = await self._store.script(
@@ -133,13 +151,15 @@ class Documents:
         member: str = "",
         expect: Iterable[int] | None = None,
         touch: Iterable[Touch] = (),
+        news: News | None = None,
     ) -> bool:
         """Remove the document if the version is one of ``expect``; False when there was none.
 
+        With it the ``news`` is told.
         Raises :class:`VersionMismatch`.
         """
         touched = list(touch)
-        change: dict[str, Any] = {"touch": touched}
+        change: dict[str, Any] = {"touch": touched, **self._told(news)}
         if expect is not None:
             change["expect"] = sorted(expect)
         reply = await self._store.script(

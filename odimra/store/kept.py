@@ -13,6 +13,7 @@ from zlib import crc32
 
 from odimra.store.documents import Document
 from odimra.store.errors import DocumentExists, DocumentMissing, VersionMismatch
+from odimra.store.news import CHANGED, News
 
 if TYPE_CHECKING:
     from odimra.store.store import Store
@@ -44,7 +45,11 @@ def _with(settings: S, values: Mapping[str, Value]) -> S:
 
 
 class Kept(Generic[S]):
-    """One set of settings; ``check`` refuses, by raising, values that contradict each other."""
+    """One set of settings; ``check`` refuses, by raising, values that contradict each other.
+
+    They are the properties of the one resource of the type ``resource_type``; whoever changes them
+    has changed it, and that is told.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,8 @@ class Kept(Generic[S]):
         name: str,
         defaults: S,
         check: Callable[[S], None] | None = None,
+        *,
+        resource_type: str,
     ) -> None:
         self._store = store
         self._key = store.keys.of("setting", name)
@@ -60,6 +67,7 @@ class Kept(Generic[S]):
         self._defaults = _with(defaults, {"version": version})
         self._names = [one.name for one in fields(cast("Any", defaults)) if one.name != "version"]
         self._check = check
+        self._news = News(CHANGED, resource_type)
 
     async def read(self) -> S:
         """Return the settings in force; kept also when nobody has changed them."""
@@ -96,16 +104,20 @@ class Kept(Generic[S]):
             changed = _with(current, changes)
             if self._check is not None:
                 self._check(changed)
+            if self._texts(changed) == self._texts(current):
+                return current  # also of what nobody has changed: it stays the configuration's
             try:
                 return self._of(await self._write(changed))
             except (VersionMismatch, DocumentExists, DocumentMissing):
                 continue  # somebody else was faster: what is checked together is written together
         raise VersionMismatch(version)
 
+    def _texts(self, settings: S) -> dict[str, str]:
+        return {name: _text(getattr(settings, name)) for name in self._names}
+
     async def _write(self, settings: S) -> Document:
         version: int = cast("Any", settings).version
-        values = {name: _text(getattr(settings, name)) for name in self._names}
-        documents = self._store.documents
+        values, documents = self._texts(settings), self._store.documents
         if version >= CONFIGURED:
-            return await documents.create(self._key, values)
-        return await documents.update(self._key, values, expect={version})
+            return await documents.create(self._key, values, news=self._news)
+        return await documents.update(self._key, values, expect={version}, news=self._news)

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 
+def text(package: str, *names: str) -> str:
+    """Return the files ``names`` of ``package``, one behind the other."""
+    return "\n".join(files(package).joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
 @dataclass(frozen=True)
 class Script:
     """A script and the digest by which the server knows it."""
@@ -22,5 +27,5 @@ class Script:
     @classmethod
     def from_package(cls, package: str, *names: str, header: str = "") -> Script:
         """Join the files ``names`` of ``package`` (shared functions first) behind ``header``."""
-        parts = [files(package).joinpath(name).read_text(encoding="utf-8") for name in names]
-        return cls("\n".join([header, *parts] if header else parts))
+        source = text(package, *names)
+        return cls(f"{header}\n{source}" if header else source)

@@ -25,7 +25,8 @@ class StoreOptions:
     """Where the store is and how to use it.
 
     ``timeout`` is in seconds; ``connections`` pipelines may be under way at once;
-    ``cache_entries`` keys are kept in process, 0 keeps none.
+    ``cache_entries`` keys are kept in process, 0 keeps none; the stream of events keeps about
+    ``max_events`` entries, whichever room's step writes them.
     """
 
     url: str
@@ -33,6 +34,7 @@ class StoreOptions:
     connections: int = 4
     timeout: float = 0.8
     cache_entries: int = 50_000
+    max_events: int = 100_000
 
 
 class Store:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
+from odimra.store import News
 from odimra.tasks import states
 
 #: In a stored message, the task's own id (kept short: every task has several).
@@ -91,10 +92,25 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Fields of a hash that are written in the same step as the end of a task."""
+    """Fields of a hash that are written in the same step as the end of a task.
+
+    With those that differ its version grows and the ``news`` is told; ``absent`` says what fields
+    are taken for that are not stored.
+    """
 
     key: str
     set: Mapping[str, str]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    news: News | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the effect as the atomic step takes it."""
+        return {
+            "key": self.key,
+            "set": dict(self.set),
+            "absent": dict(self.absent),
+            **({} if self.news is None else {"news": asdict(self.news)}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +262,7 @@ class Change:
             change["result"] = self.result.stored()
             change["status"] = self.result.status
         if self.effects:
-            change["effects"] = [{"key": one.key, "set": dict(one.set)} for one in self.effects]
+            change["effects"] = [one.stored() for one in self.effects]
         if self.created_resources:
             change["created"] = orjson.dumps(list(self.created_resources)).decode()
         if self.epoch is not None:

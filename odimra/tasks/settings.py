@@ -26,4 +26,4 @@ TaskServiceSettings = Kept[ServiceSettings]
 
 def task_service_settings(store: Store, defaults: ServiceSettings) -> TaskServiceSettings:
     """Return the settings of one store. The atomic step that creates a task reads them too."""
-    return Kept(store, "task_service", defaults)
+    return Kept(store, "task_service", defaults, resource_type="TaskService")

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from odimra.clock import Clock
-from odimra.store import Script, Store
+from odimra.store import NEWS, Script, Store
 from odimra.tasks import states
 from odimra.tasks.errors import (
     Fenced,
@@ -35,7 +35,7 @@ class TaskOptions:
     """How many tasks are kept, and how.
 
     ``max_tasks`` top-level tasks; ``policy`` is ``Oldest`` or ``Manual``; ``max_messages`` per
-    task; ``max_events`` on the stream; ``max_result_bytes`` of a stored result;
+    task; ``max_result_bytes`` of a stored result;
     ``resubmit_ms`` until a hand-over that nobody took is repeated;
     ``max_interruptions`` workers may die of one task. Progress is told in steps of
     ``progress_step`` percent, and of one task once in ``progress_ms`` (0: each step).
@@ -44,7 +44,6 @@ class TaskOptions:
     max_tasks: int = 10_000
     policy: str = "Oldest"
     max_messages: int = 100
-    max_events: int = 100_000
     max_result_bytes: int = 262_144
     resubmit_ms: int = 30_000
     retry_after: int = 5
@@ -74,11 +73,11 @@ def _lua_set(names: Iterable[str]) -> str:
     return "{" + ",".join(f"{name}=true" for name in sorted(names)) + "}"
 
 
-def _header(options: TaskOptions) -> str:
+def _header(options: TaskOptions, max_events: int) -> str:
     table = ",".join(f"{old}={_lua_set(new)}" for old, new in states.TRANSITIONS.items())
     return (
-        f"local ALLOWED={{{table}}}\nlocal FINAL={_lua_set(states.FINAL)}\n"
-        f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={options.max_events}\n"
+        f"{NEWS}\nlocal ALLOWED={{{table}}}\nlocal FINAL={_lua_set(states.FINAL)}\n"
+        f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={max_events}\n"
         f"local PROGRESS_STEP={options.progress_step} local PROGRESS_MS={options.progress_ms}\n"
     )
 
@@ -117,7 +116,7 @@ class Tasks:
         self.clock = clock
         self._new_id = new_id
         self.dispatch: Callable[[Step], None] | None = None
-        header = _header(options)
+        header = _header(options, store.options.max_events)
         self._scripts = {
             name: Script.from_package(
                 "odimra.tasks", "lua/prelude.lua", f"lua/{name}.lua", header=header

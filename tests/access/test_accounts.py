@@ -340,7 +340,7 @@ async def test_guessing_at_unknown_names_leaves_nothing_behind(
 async def test_a_name_that_is_used_again_begins_with_versions_that_nobody_has_seen(
     access: Access,
 ) -> None:
-    changed = await access.accounts.update("op", enabled=True)
+    changed = await access.accounts.update("op", enabled=False)
     await access.accounts.delete("op")
     made = await access.accounts.create("op", PASSWORD, "ReadOnly")
     assert made.version > changed.version

@@ -61,7 +61,11 @@ async def test_the_token_is_256_bits_and_nowhere_in_the_store(access: Access, st
     stored = b""
     for key in await store.call("KEYS", f"{store.keys.root}*"):
         kind = await store.call("TYPE", key)
-        read = {b"hash": ["HGETALL", key], b"zset": ["ZRANGE", key, 0, -1]}
+        read = {
+            b"hash": ["HGETALL", key],
+            b"zset": ["ZRANGE", key, 0, -1],
+            b"stream": ["XRANGE", key, "-", "+"],
+        }
         content = await store.call(*read.get(kind, ["GET", key]))
         stored += key + repr(content).encode()
     assert digest.encode() in stored

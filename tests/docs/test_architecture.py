@@ -17,7 +17,12 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
 
 #: What is put before other scripts and is none by itself.
-SHARED = {"tasks/lua/prelude.lua", "events/lua/emit.lua", "engine/lua/prelude.lua"}
+SHARED = {
+    "store/lua/news.lua",
+    "tasks/lua/prelude.lua",
+    "events/lua/emit.lua",
+    "engine/lua/prelude.lua",
+}
 SCRIPTS = sorted(str(path.relative_to(ODIMRA)) for path in ODIMRA.glob("*/lua/*.lua"))
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from odimra.store import (
     DocumentMissing,
     LimitReached,
     Store,
+    StoreError,
     StoreUnavailable,
     VersionMismatch,
 )
@@ -493,6 +495,11 @@ async def test_a_claim_from_what_is_no_longer_so_is_lost(
     jobs: ScheduledJobs, worker: Scheduler, runs: Runs, clock: FakeClock
 ) -> None:
     await jobs.create("a", {}, every())
+    now = await read(jobs)
+    assert now.next is not None
+    for was in (replace(now, number=1), replace(now, rev=2), replace(now, next=now.next - 1)):
+        assert not await worker._claim(was, "fire", was.next or 0, None, 0, runs.fire)
+    assert not await worker._claim(now, "manual", now.next, None, 0, runs.fire)
     clock.advance(3)
     seen = await read(jobs)
     for change in (
@@ -565,6 +572,64 @@ async def test_a_worker_that_comes_late_with_its_firing_creates_no_second_task(
     job = await read(jobs)
     assert created == [job.last] and job.firing is None
     assert await tasks.count(tasks.index()) == 0
+
+
+async def test_a_late_worker_starts_nothing_that_another_has_given_up(
+    jobs: ScheduledJobs, clock: FakeClock, runs: Runs, tasks: Tasks
+) -> None:
+    late, quick = (Scheduler(jobs, task_going(tasks), clock) for _ in range(2))
+
+    async def gives_up(job: ScheduledJob, firing: Firing) -> str:
+        raise CannotFire("not like that")
+
+    async def slowly(job: ScheduledJob, firing: Firing) -> str:
+        clock.advance(10)
+        await quick.turn(gives_up)
+        await tasks.create(new_task(job, firing), task_id=firing.run_id, once=firing.once)
+        raise AssertionError("it was created")
+
+    await jobs.create("a", {}, every())
+    clock.advance(3)
+    await late.turn(slowly)
+    assert (await read(jobs)).state == scheduled.ERROR
+    assert await tasks.count(tasks.index()) == 0
+
+
+async def test_an_error_of_an_earlier_definition_does_not_stop_the_next(
+    jobs: ScheduledJobs, clock: FakeClock, worker: Scheduler, runs: Runs
+) -> None:
+    async def update() -> None:
+        await jobs.update("a", {"better": True}, every())
+
+    await jobs.create("a", {}, every())
+    clock.advance(3)
+    runs.meanwhile, runs.trouble = update, CannotFire("not like that")
+    await worker.turn(runs.fire)
+    assert (await read(jobs)).state == scheduled.NORMAL
+
+
+async def test_who_looked_at_an_earlier_run_does_not_release_the_next(
+    jobs: ScheduledJobs, clock: FakeClock, worker: Scheduler, runs: Runs
+) -> None:
+    await jobs.create("a", {}, every())
+    runs.goes_on = True
+    clock.advance(3)
+    await settle(worker, runs)
+    job = await read(jobs)
+    await worker._look_at_run(job, "task-earlier", clock.now_ms())
+    assert (await read(jobs)).running == job.running
+
+
+async def test_a_run_that_has_ended_keeps_the_next_fire_not_waiting(
+    jobs: ScheduledJobs, clock: FakeClock, worker: Scheduler, runs: Runs
+) -> None:
+    await jobs.create("a", {}, every(200))
+    clock.advance(3)
+    for number in range(1, 6):
+        await settle(worker, runs)
+        assert runs.firings[-1].number == number
+        assert runs.firings[-1].scheduled == clock.now_ms()
+        clock.advance(0.2)
 
 
 async def test_no_run_of_a_deleted_job_starts(
@@ -640,7 +705,7 @@ async def test_a_worker_waits_for_a_store_that_is_away(
 ) -> None:
     await jobs.create("a", {}, every())
     stop = asyncio.Event()
-    failures = [StoreUnavailable("away"), StoreUnavailable("still")]
+    failures = [StoreUnavailable("away"), StoreUnavailable("still"), StoreError("and wrong")]
     turn = worker.turn
 
     async def turned(fire: Any) -> float:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -112,11 +113,11 @@ def test_each_subscriber_hears_each_change_in_order_whoever_is_killed(service: S
         assert len(accepted) > 20 and len(killed) > 5, (seed, len(accepted), killed)
         tasks = ended(client, accepted, 60)
         for task in accepted[::5]:
-            wait(lambda task=task: gone(client, f"{TASKS}/{task}"), 20, f"{task} stays")  # type: ignore[misc]
+            wait(partial(gone, client, f"{TASKS}/{task}"), 20, f"{task} stays")
         said = stream(service.store_url)
         for name, listener in listeners.items():
-            last = said[-1].id
-            wait(lambda one=listener: heard(one, last), 40, f"{seed}: {name} hears no end")  # type: ignore[misc]
+            hears_the_end = partial(heard, listener, said[-1].id)
+            wait(hears_the_end, 40, f"{seed}: {name} hears no end")
         verdicts = {
             name: judge(listener.records(), since(said, subscriptions[name]))
             for name, listener in listeners.items()

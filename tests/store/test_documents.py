@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
 from odimra.store import (
+    CHANGED,
+    CREATED,
+    REMOVED,
     Document,
     DocumentExists,
     DocumentMissing,
+    Kept,
     LimitReached,
+    News,
     Store,
     VersionMismatch,
 )
+from tests.support.news import News as Stream
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ async def test_a_document_is_created_once(store: Store, key: str) -> None:
 async def test_of_writers_of_one_version_one_wins(store: Store, key: str) -> None:
     await store.documents.create(key, {"n": "0"})
     results = await asyncio.gather(
-        *(store.documents.update(key, {"n": str(n)}, expect=[1]) for n in range(8)),
+        *(store.documents.update(key, {"n": str(n)}, expect=[1]) for n in range(1, 9)),
         return_exceptions=True,
     )
     assert sum(isinstance(result, Document) for result in results) == 1
@@ -92,3 +99,66 @@ async def test_a_document_may_expire(store: Store, key: str) -> None:
 
 def test_what_a_document_holds_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(Document({"password": "hunter2"}, 1))
+
+
+async def test_a_change_is_told_by_the_step_that_makes_it(store: Store, key: str) -> None:
+    news = Stream(store)
+
+    def about(message: str) -> News:
+        return News(message, "ManagerAccount", "ann", "ann")
+
+    await store.documents.create(key, {"a": "1"}, news=about(CREATED))
+    assert await news.told() == [("Created", "ManagerAccount", "ann", "ann")]
+    await store.documents.update(key, {"a": "2"}, news=about(CHANGED))
+    assert await news.told() == [("Changed", "ManagerAccount", "ann", "ann")]
+    for refused in (
+        store.documents.create(key, {}, news=about(CREATED)),
+        store.documents.update(key, {"a": "3"}, expect=[1], news=about(CHANGED)),
+        store.documents.update(f"{key}x", {"a": "3"}, news=about(CHANGED)),
+        store.documents.delete(key, expect=[1], news=about(REMOVED)),
+    ):
+        with pytest.raises((DocumentExists, DocumentMissing, VersionMismatch)):
+            await refused
+    assert await news.told() == []
+    assert await store.documents.delete(key, news=about(REMOVED))
+    assert not await store.documents.delete(key, news=about(REMOVED))
+    assert await news.told() == [("Removed", "ManagerAccount", "ann", "ann")]
+
+
+async def test_what_changes_nothing_is_no_new_version_and_no_news(store: Store, key: str) -> None:
+    stream, news = Stream(store), News(CHANGED, "TaskService")
+    first = await store.documents.create(key, {"a": "1"})
+    same = await store.documents.update(key, {"a": "1"}, unset=["b"], news=news)
+    assert same == first
+    # A field that is not stored is what the caller takes it for.
+    assert await store.documents.update(key, {"c": "x"}, absent={"c": "x"}, news=news) == first
+    assert await stream.told() == []
+    gone = await store.documents.update(key, {"a": "1"}, unset=["a"], news=news)
+    assert (gone.fields, gone.version) == ({}, 2)
+    assert (await store.documents.update(key, {"c": "y"}, absent={"c": "x"})).version == 3
+    assert await stream.told() == [("Changed", "TaskService", "", "")]
+
+
+@dataclass(frozen=True)
+class Knobs:
+    volume: int = 5
+    loud: int | bool | None = None
+    version: int = 0
+
+
+async def test_settings_tell_when_they_change_and_only_then(store: Store) -> None:
+    stream = Stream(store)
+    kept = Kept(store, "knobs", Knobs(), resource_type="TaskService")
+    before = await kept.read()
+    assert await kept.write({"volume": 5, "loud": None}, expect={before.version}) == before
+    assert not await store.call("EXISTS", store.keys.of("setting", "knobs"))
+    with pytest.raises(VersionMismatch):
+        await kept.write({"volume": 5}, expect={before.version + 1})
+    assert await stream.told() == []
+    first = await kept.write({"volume": 6})
+    assert await kept.write({"volume": 6}) == first
+    assert await stream.told() == [("Changed", "TaskService", "", "")]
+    # Not the same, though Python holds them equal.
+    await kept.write({"loud": True})
+    assert (await kept.write({"loud": 1})).loud is not True
+    assert await stream.told() == [("Changed", "TaskService", "", "")] * 2

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from odimra.store import Store, VersionMismatch
+from odimra.store import CHANGED, Document, News, Store, VersionMismatch
 from odimra.tasks import (
     Change,
     Effect,
+    Fenced,
     Result,
     TaskOptions,
     Tasks,
     TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
+    TransitionRefused,
     states,
 )
 from odimra.tasks.settings import ServiceSettings, task_service_settings
 from tests.fakes import FakeClock
+from tests.support.news import News as Stream
 from tests.tasks.conftest import a_task, bring, events, read
 
 
@@ -144,6 +147,32 @@ async def test_what_a_task_changes_is_written_with_its_end(tasks: Tasks, store: 
     after = await store.documents.read(machine)
     assert after is not None
     assert (after.fields, after.version) == ({"power_state": "On"}, before.version + 1)
+
+
+async def test_what_a_task_changes_is_told_with_its_end(tasks: Tasks, store: Store) -> None:
+    stream = Stream(store)
+    one, two = store.keys.of("machine", "1"), store.keys.of("machine", "2")
+    effects = [
+        Effect(one, {"power_state": "On"}, {"power_state": "Off"}, News(CHANGED, "Chassis", "1")),
+        Effect(two, {"power_state": "On"}, {"power_state": "On"}, News(CHANGED, "Chassis", "2")),
+    ]
+    task = await bring(tasks, states.RUNNING)
+    with pytest.raises(Fenced):
+        await tasks.change(task.id, Change(state=states.COMPLETED, effects=effects, epoch=7))
+    assert await stream.told() == []
+    await tasks.change(task.id, Change(state=states.COMPLETED, effects=effects))
+    found = await stream.events()
+    # The second was so already: nothing is written of it, and nothing told.
+    assert [(each.message, each.resource_type, each.resource) for each in found] == [
+        ("TaskProgressChanged", "", ""),
+        ("TaskCompletedOK", "", ""),
+        ("ResourceChanged", "Chassis", "1"),
+    ]
+    assert await store.documents.read(one) == Document({"power_state": "On"}, 1)
+    assert await store.documents.read(two) is None
+    with pytest.raises(TransitionRefused):
+        await tasks.change(task.id, Change(state=states.COMPLETED, effects=effects))
+    assert await stream.told() == []
 
 
 async def test_a_result_is_kept_as_it_was_given(tasks: Tasks) -> None:

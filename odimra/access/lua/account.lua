@@ -1,7 +1,8 @@
 -- Create, change or delete an account in one step with all that hangs on it: its place in the index,
--- the count of each role's accounts, the count of enabled administrators, its sessions.
+-- the count of each role's accounts, the count of enabled administrators, its sessions; and tell of
+-- each resource that it makes another. Before it comes the store's news.lua.
 -- KEYS: 1 account. ARGV: 1 root of all keys, 2 JSON
---   {op, name, limit, expect?, set?, unset?, role_known?, end_sessions?, keep_session?}
+--   {op, name, keep, limit, expect?, set?, unset?, role_known?, end_sessions?, keep_session?}
 local root, c = ARGV[1], cjson.decode(ARGV[2])
 local index, counts = root .. 'index:accounts', root .. 'setting:account_counts'
 local t = redis.call('HMGET', KEYS[1], 'version', 'role', 'enabled')
@@ -40,6 +41,11 @@ if old_role ~= role then
   if role then redis.call('HINCRBY', counts, 'role:' .. role, 1) end
 end
 
+local function told(message, resource_type, resource)
+  news({stream = root .. 'events', keep = c.keep, message = message, resource_type = resource_type,
+    resource = resource, owner = c.name})
+end
+
 -- Digests of the sessions that end, so that the caller drops its copies.
 local ended = {}
 if c.end_sessions or c.op == 'delete' then
@@ -51,6 +57,7 @@ if c.end_sessions or c.op == 'delete' then
       if digest then
         redis.call('DEL', root .. 'session:' .. digest, root .. 'session_id:' .. id)
         ended[#ended + 1] = digest
+        told('ResourceRemoved', 'Session', id)
       end
       redis.call('ZREM', all, id)
       redis.call('ZREM', own, id)
@@ -65,15 +72,17 @@ if c.op == 'delete' then
   redis.call('HSET', counts, 'last:account', math.max(last, tonumber(t[1])))
   redis.call('DEL', KEYS[1], root .. 'lockout:' .. c.name)
   redis.call('ZREM', index, c.name)
+  told('ResourceRemoved', 'ManagerAccount', c.name)
   return {'ok', {}, ended}
 end
-for field, value in pairs(c.set) do redis.call('HSET', KEYS[1], field, value) end
-for _, field in ipairs(c.unset or {}) do redis.call('HDEL', KEYS[1], field) end
+local changed = put(KEYS[1], c.set, c.unset)
 if c.unlock then redis.call('DEL', root .. 'lockout:' .. c.name) end
 if c.op == 'create' then
   redis.call('HSET', KEYS[1], 'version', last + 1)
   redis.call('ZADD', index, 0, c.name)
-else
+  told('ResourceCreated', 'ManagerAccount', c.name)
+elseif changed then
   redis.call('HINCRBY', KEYS[1], 'version', 1)
+  told('ResourceChanged', 'ManagerAccount', c.name)
 end
 return {'ok', redis.call('HGETALL', KEYS[1]), ended}

@@ -4,14 +4,15 @@
 -- `manual`, 6 the fire's time, 7 that of the next or "", 8 until when it is this worker's, 9 its
 -- name, 10 what becomes the previous fire time
 local key = KEYS[1]
-local j = redis.call('HMGET', key, 'number', 'rev', 'firing', 'running', 'next', 'paused', 'error',
-  'manual')
-if j[1] ~= ARGV[3] or j[2] ~= ARGV[4] or j[3] or j[4] then return {'lost'} end
+local j = redis.call('HMGET', key, 'number', 'rev', 'next', 'paused', 'error', 'manual')
+-- That no firing is under way, and no run that this one must wait for, follows from the number: the
+-- worker saw none, and there is none without another number.
+if j[1] ~= ARGV[3] or j[2] ~= ARGV[4] then return {'lost'} end
 if ARGV[5] == 'manual' then
-  if not j[8] then return {'lost'} end
+  if not j[6] then return {'lost'} end
   if redis.call('HINCRBY', key, 'manual', -1) <= 0 then redis.call('HDEL', key, 'manual') end
 else
-  if j[5] ~= ARGV[6] or j[6] or j[7] then return {'lost'} end
+  if j[3] ~= ARGV[6] or j[4] or j[5] then return {'lost'} end
   if ARGV[7] == '' then redis.call('HDEL', key, 'next') else redis.call('HSET', key, 'next', ARGV[7]) end
 end
 if ARGV[5] ~= 'skip' then

@@ -5,9 +5,11 @@ if not version then return {'missing'} end
 if not holds(KEYS[3]) then return {'lost'} end
 if not expected(version) then return {'version', version} end
 local resumed = given.set.state == 'Enabled' and redis.call('HGET', KEYS[1], 'state') ~= 'Enabled'
-for field, value in pairs(given.set) do redis.call('HSET', KEYS[1], field, value) end
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-local told = emit(KEYS[4], 'ResourceChanged')
+local told
+if put(KEYS[1], given.set) then
+  redis.call('HINCRBY', KEYS[1], 'version', 1)
+  told = emit(KEYS[4], 'ResourceChanged')
+end
 if resumed then
   redis.call('HDEL', KEYS[2], 'attempts', 'retry_at')
   -- Undelivered events older than that are left out on request.

@@ -1,11 +1,10 @@
 -- What the steps on subscriptions share: an event about a subscription, in the same step as its
--- change. ARGV[1] is JSON {id, at, max_events, ...}.
+-- change. Before it comes the store's news.lua. ARGV[1] is JSON {id, at, keep, ...}.
 local given = cjson.decode(ARGV[1])
 
 local function emit(stream, message)
-  return redis.call('XADD', stream, 'MAXLEN', '~', given.max_events, '*', 'registry',
-    'ResourceEvent', 'message', message, 'severity', 'OK', 'resource_type', 'EventDestination',
-    'resource', given.id, 'at', given.at)
+  return news({stream = stream, keep = given.keep, message = message,
+    resource_type = 'EventDestination', resource = given.id})
 end
 
 -- Whether the caller holds the lease, where it says that it does.

@@ -1,6 +1,6 @@
 -- Remove a versioned hash and its place in an index if it is still of an expected version.
 -- KEYS: document, [index]
--- ARGV: 1 member, 2 JSON {expect or absent, touch}
+-- ARGV: 1 member, 2 JSON {touch, expect?, news?}
 local change = cjson.decode(ARGV[2])
 local version = tonumber(redis.call('HGET', KEYS[1], 'version'))
 if not version then
@@ -16,4 +16,5 @@ end
 redis.call('DEL', KEYS[1])
 if KEYS[2] then redis.call('ZREM', KEYS[2], ARGV[1]) end
 for _, t in ipairs(change.touch) do redis.call('HINCRBY', t[1], t[2], t[3]) end
+if change.news then news(change.news) end
 return {'ok'}

@@ -1,5 +1,6 @@
 -- What every atomic step on tasks shares. The header that Python puts before this file defines
--- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS, PROGRESS_STEP, PROGRESS_MS. ARGV[1] is the root of all keys, ARGV[2] the time in ms.
+-- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS, PROGRESS_STEP, PROGRESS_MS, and the functions of the
+-- store's news.lua. ARGV[1] is the root of all keys, ARGV[2] the time in ms.
 local root, now = ARGV[1], tonumber(ARGV[2])
 local RANK = {OK = 0, Warning = 1, Critical = 2}
 local WORD = {[0] = 'OK', [1] = 'Warning', [2] = 'Critical'}
@@ -200,9 +201,14 @@ local function finish(id, key, t, c, state)
     touch(index_key('completed'))
   end
   for _, effect in ipairs(c.effects or {}) do
-    for field, value in pairs(effect.set) do redis.call('HSET', effect.key, field, value) end
-    redis.call('HINCRBY', effect.key, 'version', 1)
-    touch(effect.key)
+    if put(effect.key, effect.set, nil, effect.absent) then
+      redis.call('HINCRBY', effect.key, 'version', 1)
+      touch(effect.key)
+      if effect.news then
+        effect.news.stream, effect.news.keep = root .. 'events', MAX_EVENTS
+        news(effect.news)
+      end
+    end
   end
 end
 
