@@ -41,17 +41,23 @@ from odimra.engine import Engine, Registry
 from odimra.events import (
     EventServiceSettings,
     EventSettings,
+    Feed,
     Push,
+    Streams,
     Subscriptions,
+    Teller,
+    Wording,
     event_service_settings,
 )
 from odimra.options import (
     access_options,
     engine_options,
+    feed_options,
     frame_options,
     push_options,
     query_options,
     store_options,
+    stream_options,
     subscription_options,
     task_options,
 )
@@ -68,6 +74,7 @@ from odimra.redfish import (
     roles,
     service_root,
     sessions,
+    sse,
     system_parts,
     systems,
     task_monitor,
@@ -83,7 +90,7 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
-from odimra.redfish.server import RedfishRunner
+from odimra.redfish.server import RedfishRunner, make_room
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store, StoreUnavailable
 from odimra.tasks import Tasks
@@ -97,6 +104,8 @@ EXIT_CONFIGURATION = 2
 SEES_ALL = "ConfigureUsers"
 #: How much the processes that deliver events yield to others on the same machine.
 EVENTS_NICENESS = 5
+#: Connections that a process should be able to have open beside streams of events.
+ORDINARY_CONNECTIONS = 2000
 #: Environment variable with the administrator's first password, where none shall be made by chance.
 INITIAL_PASSWORD = "ODIMRA_INITIAL_PASSWORD"  # noqa: S105 - a name
 
@@ -115,6 +124,7 @@ class House:
     operations: MachineOperations
     engine: Engine
     subscriptions: Subscriptions
+    streams: Streams
     event_service: EventServiceSettings
 
 
@@ -162,6 +172,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 MachineOperations(states, played),
                 engine,
                 Subscriptions(store, subscription_options(settings), clock),
+                Streams(store, stream_options(settings), clock),
                 event_service_settings(store, EventSettings()),
             )
     finally:
@@ -169,8 +180,10 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         await store.close()
 
 
-def redfish_resources(house: House, messages: Messages, service_uuid: str) -> list[Resource]:
-    """Return every resource of the Redfish face."""
+def redfish_resources(
+    house: House, messages: Messages, service_uuid: str, told: Feed
+) -> list[Resource]:
+    """Return every resource of the Redfish face; ``told`` serves those who listen to events."""
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
@@ -191,7 +204,8 @@ def redfish_resources(house: House, messages: Messages, service_uuid: str) -> li
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
         *event_service.resources(house.event_service),
-        *event_destinations.resources(house.subscriptions, messages),
+        *event_destinations.resources(house.subscriptions, house.streams, messages),
+        *sse.resources(told, settings.http.public_url),
     ]
     described = [resource.type for resource in found if resource.type is not None]
     found += json_schemas.resources(
@@ -217,6 +231,7 @@ TRANSLATIONS: Translations = {
     **sessions.TRANSLATIONS,
     **machines.TRANSLATIONS,
     **event_destinations.TRANSLATIONS,
+    **sse.TRANSLATIONS,
 }
 
 
@@ -225,8 +240,9 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     settings = house.settings
     messages = Messages.load()
     lane = FastLane(house.store.cache, house.access.peek)
+    told = feed(house, messages)
     frame = Frame(
-        redfish_resources(house, messages, service_uuid),
+        redfish_resources(house, messages, service_uuid, told),
         house.access,
         messages,
         frame_options(settings),
@@ -236,6 +252,9 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     )
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     frame.mount(app)
+    app.on_startup.append(lambda app: told.start())
+    # Before the server waits for requests to end: these end only when they are told to.
+    app.on_shutdown.append(lambda app: told.stop())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -243,6 +262,8 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
 
 async def serve_api(settings: Settings, store_url: str) -> None:
     """Serve the API until cancelled; several processes share the port."""
+    # Many systems allow 1,024 open files until a process asks for more.
+    make_room(settings.events.max_streams + ORDINARY_CONNECTIONS)
     async with build(settings, store_url) as house:
         await first_start(house)
         app, frame, lane = application(house, await identity(house.store))
@@ -355,4 +376,28 @@ def push(house: House) -> Push:
         render=shown.event,
         gap=shown.gap,
         sees_all=sees_all,
+    )
+
+
+def feed(house: House, messages: Messages) -> Feed:
+    """Return what serves the streams of server-sent events of this process."""
+    shown = EventRepresentation(messages)
+
+    async def sight(account: str) -> bool | None:
+        principal = await house.access.principal(account)
+        if (
+            principal is None
+            or principal.password_change_required
+            or "Login" not in principal.privileges
+        ):
+            return None
+        return SEES_ALL in principal.privileges
+
+    return Feed(
+        house.streams,
+        house.event_service,
+        house.clock,
+        feed_options(house.settings),
+        Teller(Wording(shown.event, shown.gap, shown.terminated)),
+        sight=sight,
     )

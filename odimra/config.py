@@ -154,6 +154,9 @@ class EventsSettings:
     progress_step_percent: int
     progress_interval_seconds: float
     max_subscriptions: int
+    max_streams: int
+    stream_buffer_bytes: int
+    keep_alive_seconds: float
     delivery_timeout_seconds: float
     denied_networks: str
 

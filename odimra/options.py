@@ -16,7 +16,7 @@ from odimra.access import (
 )
 from odimra.config import Settings
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
-from odimra.events import PushOptions, SubscriptionOptions
+from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
@@ -95,6 +95,17 @@ def engine_options(settings: Settings, store_url: str) -> EngineOptions:
 def subscription_options(settings: Settings) -> SubscriptionOptions:
     """Return what is kept of subscriptions."""
     return SubscriptionOptions(settings.events.max_subscriptions)
+
+
+def stream_options(settings: Settings) -> StreamOptions:
+    """Return what is kept of streams of server-sent events."""
+    return StreamOptions(settings.events.max_streams)
+
+
+def feed_options(settings: Settings) -> FeedOptions:
+    """Return the section ``events`` as the streams take it."""
+    given = settings.events
+    return FeedOptions(keep_alive=given.keep_alive_seconds, bound=given.stream_buffer_bytes)
 
 
 def push_options(settings: Settings) -> PushOptions:

@@ -5,11 +5,18 @@ the push side delivers the stream to each of them. Called by the faces and the w
 knows tasks and the store, never a face: how an event is worded is passed in.
 """
 
-from odimra.events.errors import SubscriptionLimitReached, SubscriptionMissing
+from odimra.events.errors import (
+    EventsDisabled,
+    FeedStopping,
+    SubscriptionLimitReached,
+    SubscriptionMissing,
+)
+from odimra.events.feed import Feed, FeedOptions
 from odimra.events.model import (
     DISABLED,
     ENABLED,
     RETRY_POLICIES,
+    STREAMED,
     Event,
     Filters,
     NewSubscription,
@@ -22,24 +29,36 @@ from odimra.events.settings import (
     EventSettings,
     event_service_settings,
 )
+from odimra.events.streams import NewStream, StreamOptions, Streams
 from odimra.events.subscriptions import SubscriptionOptions, Subscriptions
+from odimra.events.telling import Teller, Wording
 
 __all__ = [
     "DISABLED",
     "ENABLED",
     "RETRY_POLICIES",
+    "STREAMED",
     "Event",
     "EventServiceSettings",
     "EventSettings",
+    "EventsDisabled",
+    "Feed",
+    "FeedOptions",
+    "FeedStopping",
     "Filters",
+    "NewStream",
     "NewSubscription",
     "Push",
     "PushOptions",
     "Rendered",
+    "StreamOptions",
+    "Streams",
     "Subscription",
     "SubscriptionLimitReached",
     "SubscriptionMissing",
     "SubscriptionOptions",
     "Subscriptions",
+    "Teller",
+    "Wording",
     "event_service_settings",
 ]

@@ -27,7 +27,7 @@ from odimra.store import Script, Store, StoreUnavailable
 log = logging.getLogger(__name__)
 
 RENEW = Script.from_package("odimra.events", "lua/renew.lua")
-COMMIT = Script.from_package("odimra.events", "lua/commit.lua")
+COMMIT = Script.from_package("odimra.events", "lua/later.lua", "lua/commit.lua")
 FAILED = Script.from_package("odimra.events", "lua/failed.lua")
 RELEASE = Script.from_package("odimra.events", "lua/release.lua")
 
@@ -123,6 +123,7 @@ class Delivery:
         self._progress = progress
         #: Of the subscription when the progress was read; a new version may have moved it.
         self._version = 0
+        self._looked_up_at = ""
         self._keys = [
             context.subscriptions.delivery(subscription_id),
             context.subscriptions.lease(subscription_id),
@@ -176,11 +177,30 @@ class Delivery:
         page = await self._c.window.after(self._progress.cursor)
         if not page.events:
             await self._until_grown()
-        elif not settings.enabled:
+            return True
+        if self._met_itself(page):
+            return True
+        page = page.until(self._id)
+        if not settings.enabled:
             # EventService: while it is disabled events are not published, nor are they later.
-            await self._commit(page.events[-1][0])
+            await self._commit(page.last)
         else:
+            if page.full:
+                self._c.window.expect(page.last)
             await self._deliver(subscription, settings, page)
+        return True
+
+    def _met_itself(self, page: Page) -> bool:
+        """Tell whether the next event is about the subscription itself, and met the first time.
+
+        It may have been suspended or deleted there. What this process knows of it may be older, so
+        it is looked up before anything behind that event is sent.
+        """
+        first, _ = page.events[0]
+        if first.resource != self._id or first.id == self._looked_up_at:
+            return False
+        self._c.store.forget(self._c.subscriptions.key(self._id))
+        self._version, self._looked_up_at = 0, first.id
         return True
 
     async def _hold(self, subscription: Subscription) -> None:
@@ -214,11 +234,11 @@ class Delivery:
             events.append((cursor, self._c.gap(cursor, self._c.clock.now_ms())))
         # Asked each time: privileges are taken away too.
         sees_all = await self._c.sees_all(subscription.owner)
-        for event_id, event in page.events:
-            fits = concerns(event, subscription.owner, sees_all) and wanted(
-                subscription.filters, event
+        for event, worded in page.events:
+            fits = concerns(worded, subscription.owner, sees_all) and wanted(
+                subscription.filters, worded
             )
-            events.append((event_id, event if fits else None))
+            events.append((event.id, worded if fits else None))
         for number, payload in enumerate(pack(events, subscription.context)):
             # The commit has just renewed the lease; the subscription may be another by now.
             if number and (

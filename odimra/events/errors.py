@@ -7,3 +7,11 @@ class SubscriptionMissing(Exception):
 
 class SubscriptionLimitReached(Exception):
     """There are as many subscriptions as may be."""
+
+
+class EventsDisabled(Exception):
+    """The EventService is disabled: nobody is told of anything."""
+
+
+class FeedStopping(Exception):
+    """The process is about to end and opens no streams any more."""

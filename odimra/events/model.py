@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,19 +19,29 @@ BACKOFF = "RetryForeverWithBackoff"
 #: EventDestination v1_16_0, ``DeliveryRetryPolicy``.
 RETRY_POLICIES = (TERMINATE, SUSPEND, FOREVER, BACKOFF)
 
+#: EventDestination v1_16_0, ``SubscriptionType``, as far as this service knows them.
+PUSHED = "RedfishEvent"
+STREAMED = "SSE"
+
 ENABLED = "Enabled"
 DISABLED = "Disabled"
 
 
+@lru_cache(maxsize=1024)
 def key_of(message_id: str) -> str:
     """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
     parts = message_id.split(".")
     return f"{parts[0]}.{parts[-1]}"
 
 
+@lru_cache(maxsize=1024)
 def prefix_of(message_id: str) -> str:
     """Return the prefix of the registry of a MessageId."""
     return message_id.partition(".")[0]
+
+
+#: Fields of an entry that it may lack, in the order of :class:`Event`.
+_OPTIONAL = (b"task", b"parent", b"percent", b"resource_type", b"resource", b"owner", b"given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +71,16 @@ class Event:
     def load(cls, entry: Sequence[Any]) -> Event:
         """Read an entry as XRANGE returns it: its id, then names and values in turn."""
         stream_id, flat = entry
-        pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2])  # noqa: B905
-        text = {name.decode(): value.decode() for name, value in pairs}
+        named = flat if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
+        found = named.get
         return cls(
-            id=stream_id.decode(),
+            stream_id.decode(),
             # The steps of tasks leave it out: nearly every event is theirs.
-            registry=text.get("registry", "TaskEvent"),
-            message=text["message"],
-            severity=text["severity"],
-            at=int(text["at"]),
-            task=text.get("task", ""),
-            parent=text.get("parent", ""),
-            percent=text.get("percent", ""),
-            resource_type=text.get("resource_type", ""),
-            resource=text.get("resource", ""),
-            owner=text.get("owner", ""),
-            given=text.get("given", ""),
+            found(b"registry", b"TaskEvent").decode(),
+            named[b"message"].decode(),
+            named[b"severity"].decode(),
+            int(named[b"at"]),
+            *(found(name, b"").decode() for name in _OPTIONAL),
         )
 
 
@@ -168,7 +173,11 @@ def stored_headers(headers: Iterable[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription as it is stored; ``state`` is ``Enabled``, or ``Disabled`` while suspended."""
+    """A subscription as it is stored; ``state`` is ``Enabled``, or ``Disabled`` while suspended.
+
+    Of a stream of server-sent events (``type`` is ``SSE``) ``hub`` names who serves it, and
+    ``filtered`` says whether it has a ``$filter``, which is not kept.
+    """
 
     id: str
     destination: str
@@ -180,6 +189,9 @@ class Subscription:
     filters: Filters
     state: str
     version: int
+    type: str = PUSHED
+    hub: str = ""
+    filtered: bool = False
 
     @classmethod
     def load(cls, subscription_id: str, document: Document) -> Subscription:
@@ -196,4 +208,7 @@ class Subscription:
             filters=Filters.load(text["filters"]),
             state=text["state"],
             version=document.version,
+            type=text.get("type", PUSHED),
+            hub=text.get("hub", ""),
+            filtered="filtered" in text,
         )

@@ -38,13 +38,21 @@ def pack(
 ) -> Iterator[Payload]:
     """Pack events, in order, each with its stream id; None stands for one that is not wanted."""
     room = longest - FRAME - len(orjson.dumps(context))
+    for records, through in cut(events, room, most):
+        yield Payload(body(records, context, through) if records else None, through)
+
+
+def cut(
+    events: Iterable[tuple[str, Rendered | None]], room: int, most: int
+) -> Iterator[tuple[list[bytes], str]]:
+    """Cut events, in order, into arrays of records within ``room`` bytes, each through an id."""
     records: list[bytes] = []
     size, through = 0, ""
     for stream_id, event in events:
         if event is not None:
             record = event.at(len(records))
             if records and (size + len(record) + 1 > room or len(records) >= most):
-                yield Payload(body(records, context, through), through)
+                yield records, through
                 records, size = [], 0
                 # The index of a record is part of it, and this one is now the first.
                 record = event.at(0)
@@ -52,18 +60,19 @@ def pack(
             size += len(record) + 1
         through = stream_id
     if through:
-        yield Payload(body(records, context, through) if records else None, through)
+        yield records, through
 
 
 def body(records: Sequence[bytes], context: str, event_id: str) -> bytes:
     """Return the Event that holds ``records``; its Id tells it from all others."""
-    head = orjson.dumps(
-        {
-            "@odata.type": EVENT_TYPE,
-            "Id": event_id,
-            "Name": "Events",
-            "Context": context,
-            "Events@odata.count": len(records),
-        }
+    before, behind = around(records, event_id)
+    return b"".join((before, orjson.dumps(context), behind))
+
+
+def around(records: Sequence[bytes], event_id: str) -> tuple[bytes, bytes]:
+    """Return what is before and what is behind the value of Context in such an Event."""
+    head = orjson.dumps({"@odata.type": EVENT_TYPE, "Id": event_id, "Name": "Events"})
+    return (
+        b'%b,"Context":' % head[:-1],
+        b',"Events@odata.count":%d,"Events":[%b]}' % (len(records), b",".join(records)),
     )
-    return b'%b,"Events":[%b]}' % (head[:-1], b",".join(records))

@@ -14,21 +14,33 @@ from dataclasses import dataclass
 from odimra.events.model import Event, Rendered
 from odimra.store import Script, Store
 
-READ = Script.from_package("odimra.events", "lua/read.lua")
+READ = Script.from_package("odimra.events", "lua/later.lua", "lua/read.lua")
 
 Render = Callable[[Event], Rendered]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events with their stream ids, in order; ``gap`` when some before them may be lost.
+    """Events in order, as they are and as they are worded; ``gap`` when some before may be lost.
 
     ``full`` when there may be more behind them: such a page never changes.
     """
 
     gap: bool
-    events: Sequence[tuple[str, Rendered]]
+    events: Sequence[tuple[Event, Rendered]]
     full: bool
+
+    @property
+    def last(self) -> str:
+        """The stream id of the last of them."""
+        return self.events[-1][0].id
+
+    def until(self, resource: str) -> Page:
+        """Return what is before the next event about a resource; the first one is not looked at."""
+        for number, (event, _) in enumerate(self.events):
+            if number and event.resource == resource:
+                return Page(self.gap, self.events[:number], True)
+        return self
 
 
 class Window:
@@ -48,8 +60,16 @@ class Window:
             if not reading.done() or not _full(reading):
                 del self._pages[cursor]
 
+    def expect(self, cursor: str) -> None:
+        """Begin to read what is behind ``cursor``, for whoever asks soon."""
+        self._reading(cursor)
+
     async def after(self, cursor: str) -> Page:
         """Return what is behind the stream id ``cursor``."""
+        # One who is cancelled does not take the page from the others.
+        return await asyncio.shield(self._reading(cursor))
+
+    def _reading(self, cursor: str) -> asyncio.Task[Page]:
         reading = self._pages.get(cursor)
         if reading is None or (reading.done() and _failed(reading)):
             reading = asyncio.create_task(self._read(cursor), name="events-window")
@@ -57,15 +77,14 @@ class Window:
             if len(self._pages) > self._most:
                 self._pages.popitem(last=False)
         self._pages.move_to_end(cursor)
-        # One who is cancelled does not take the page from the others.
-        return await asyncio.shield(reading)
+        return reading
 
     async def _read(self, cursor: str) -> Page:
-        gap, entries = await self._store.script(
+        gap, _, entries = await self._store.script(
             READ, keys=[self._store.keys.events], args=[cursor, self._batch]
         )
         events = [Event.load(entry) for entry in entries]
-        worded = [(event.id, self._render(event)) for event in events]
+        worded = [(event, self._render(event)) for event in events]
         return Page(gap == 1, worded, len(worded) == self._batch)
 
 

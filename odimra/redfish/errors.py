@@ -237,6 +237,15 @@ def query_out_of_range(value: str, name: str, allowed: str) -> RedfishError:
     return _error(400, "QueryParameterOutOfRange", shown(value), name, allowed)
 
 
+def query_property_unknown(name: str, parameter: str) -> RedfishError:
+    """Say that the expression of a query parameter names a property that it cannot."""
+    said = (
+        Said("Base.QueryParameterValueError", (parameter,)),
+        Said("Base.PropertyUnknown", (shown(name),)),
+    )
+    return RedfishError(400, said)
+
+
 def query_not_on_resource() -> RedfishError:
     """Say that the query parameter is for collections only."""
     return _error(400, "QueryNotSupportedOnResource")
@@ -358,6 +367,11 @@ def service_temporarily_unavailable(seconds: int) -> RedfishError:
 def service_disabled(uri: str) -> RedfishError:
     """Say that the service at ``uri`` is switched off."""
     return _error(503, "ServiceDisabled", uri)
+
+
+def service_shutting_down() -> RedfishError:
+    """Say that the process is stopping; another one will answer soon."""
+    return replace(_error(503, "ServiceShuttingDown"), headers={"Retry-After": "1"})
 
 
 def internal_error() -> RedfishError:

@@ -1,6 +1,7 @@
 """Subscriptions (EventDestination v1_16_0): who is told of which events, and how.
 
-A subscription is taken without contacting its destination. Its HttpHeaders are never shown.
+A subscription is taken without contacting its destination. Its HttpHeaders are never shown. Open
+streams of server-sent events are listed here, too; :mod:`.sse` makes them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from urllib.parse import urlsplit
 from odimra.access import Principal
 from odimra.events import (
     ENABLED,
+    STREAMED,
     Filters,
     NewSubscription,
+    Streams,
     Subscription,
     SubscriptionLimitReached,
     SubscriptionMissing,
@@ -71,9 +74,9 @@ FILTERS = {
 }
 
 
-def resources(subscriptions: Subscriptions, messages: Messages) -> list[Resource]:
+def resources(subscriptions: Subscriptions, streams: Streams, messages: Messages) -> list[Resource]:
     """Return the routes."""
-    face = EventDestinationFace(subscriptions, messages)
+    face = EventDestinationFace(subscriptions, streams, messages)
     one = f"{SUBSCRIPTIONS}/{{subscription}}"
     return [
         Resource(
@@ -107,25 +110,28 @@ def resources(subscriptions: Subscriptions, messages: Messages) -> list[Resource
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionList:
-    """All subscriptions."""
+    """All subscriptions, and behind them the open streams."""
 
     subscriptions: Subscriptions
+    streams: Streams
 
     async def count(self) -> int:
         """Return how many there are."""
-        return await self.subscriptions.count()
+        return await self.subscriptions.count() + await self.streams.count()
 
     async def page(self, skip: int, top: int) -> list[str]:
         """Return the URIs of at most ``top`` subscriptions behind the first ``skip``."""
-        return [f"{SUBSCRIPTIONS}/{one}" for one in await self.subscriptions.ids(skip, top)]
+        found = await self.subscriptions.ids(skip, top)
+        if len(found) < top:
+            skip = max(0, skip - await self.subscriptions.count())
+            found += await self.streams.ids(skip, top - len(found))
+        return [f"{SUBSCRIPTIONS}/{one}" for one in found]
 
 
 def representation(subscription: Subscription) -> Body:
     """Return the EventDestination resource."""
-    uri = f"{SUBSCRIPTIONS}/{subscription.id}"
-    filters = subscription.filters
-    return {
-        "@odata.id": uri,
+    body: Body = {
+        "@odata.id": f"{SUBSCRIPTIONS}/{subscription.id}",
         "@odata.type": f"#{TYPE}",
         "@odata.context": "/redfish/v1/$metadata#EventDestination.EventDestination",
         "Id": subscription.id,
@@ -133,19 +139,36 @@ def representation(subscription: Subscription) -> Body:
         "Destination": subscription.destination,
         "Context": subscription.context,
         "Protocol": "Redfish",
-        "SubscriptionType": "RedfishEvent",
+        "SubscriptionType": subscription.type,
         "EventFormatType": "Event",
-        "DeliveryRetryPolicy": subscription.policy,
-        "VerifyCertificate": subscription.verify_certificate,
-        "HttpHeaders": [],  # never told
+        "IncludeOriginOfCondition": False,
+        "Status": {"State": subscription.state, "Health": "OK"},
+    }
+    if not subscription.filtered:
+        # Empty arrays say that nothing is filtered; a $filter says more than they can.
+        body |= _filters_of(subscription.filters)
+    if subscription.type != STREAMED:
+        body |= _delivery_of(subscription)
+    return body
+
+
+def _filters_of(filters: Filters) -> Body:
+    return {
         **{name: list(getattr(filters, field)) for name, field in FILTERS.items()},
         "OriginResources": [{"@odata.id": one} for one in filters.origin_resources],
         "OriginResources@odata.count": len(filters.origin_resources),
         "SubordinateResources": filters.subordinate_resources,
-        "IncludeOriginOfCondition": False,
-        "Status": {"State": subscription.state, "Health": "OK"},
+    }
+
+
+def _delivery_of(subscription: Subscription) -> Body:
+    actions = f"{SUBSCRIPTIONS}/{subscription.id}/Actions"
+    return {
+        "DeliveryRetryPolicy": subscription.policy,
+        "VerifyCertificate": subscription.verify_certificate,
+        "HttpHeaders": [],  # never told
         "Actions": {
-            f"#{action}": {"target": f"{uri}/Actions/{action}"} for action in (RESUME, SUSPEND)
+            f"#{action}": {"target": f"{actions}/{action}"} for action in (RESUME, SUSPEND)
         },
     }
 
@@ -213,8 +236,9 @@ def seconds_of(duration: str) -> float:
 class EventDestinationFace:
     """The handlers."""
 
-    def __init__(self, subscriptions: Subscriptions, messages: Messages) -> None:
+    def __init__(self, subscriptions: Subscriptions, streams: Streams, messages: Messages) -> None:
         self._subscriptions = subscriptions
+        self._streams = streams
         self._messages = messages
 
     @staticmethod
@@ -227,7 +251,7 @@ class EventDestinationFace:
             SUBSCRIPTIONS,
             "EventDestinationCollection.EventDestinationCollection",
             "Event Subscriptions",
-            SubscriptionList(self._subscriptions),
+            SubscriptionList(self._subscriptions, self._streams),
         )
 
     async def create(self, call: Call) -> Reply:
@@ -283,6 +307,13 @@ class EventDestinationFace:
             raise errors.insufficient_privilege()
         return subscription
 
+    async def _delivered(self, call: Call, action: str) -> Subscription:
+        """Return the subscription if there is a delivery that can be stopped."""
+        subscription = await self._mine(call)
+        if subscription.type == STREAMED:
+            raise errors.action_not_supported(action)
+        return subscription
+
     async def read(self, call: Call) -> Reply:
         """``GET`` of a subscription."""
         return self._reply(await self._seen(call))
@@ -290,6 +321,9 @@ class EventDestinationFace:
     async def patch(self, call: Call) -> Reply:
         """``PATCH`` of what the schema lets change; the rest was settled when it was created."""
         subscription, body = await self._mine(call), call.body
+        if subscription.type == STREAMED and body:
+            # Whoever has the stream open relies on its Context; of the rest it has nothing.
+            raise errors.together(map(errors.property_not_writable, body))
         fields: dict[str, str] = {}
         if "Context" in body:
             fields["context"] = body["Context"] or ""
@@ -306,12 +340,17 @@ class EventDestinationFace:
     async def delete(self, call: Call) -> Reply:
         """``DELETE``: unsubscribe."""
         subscription = await self._mine(call)
-        await self._subscriptions.delete(subscription.id, expect=call.expected())
+        if subscription.type == STREAMED:
+            # Its connection is closed by whichever process serves it.
+            hub, expected = subscription.hub, call.expected()
+            await self._streams.close(subscription.id, hub, expect=expected)
+        else:
+            await self._subscriptions.delete(subscription.id, expect=call.expected())
         return Reply(204)
 
     async def resume(self, call: Call) -> Reply:
         """The action: a suspended subscription goes on where it stopped."""
-        subscription = await self._mine(call)
+        subscription = await self._delivered(call, RESUME)
         buffered = call.body.get("DeliverBufferedEventDuration")
         seconds = None if buffered is None else seconds_of(buffered)
         if subscription.state != ENABLED:
@@ -320,7 +359,7 @@ class EventDestinationFace:
 
     async def suspend(self, call: Call) -> Reply:
         """The action: nothing is sent until the subscription is resumed."""
-        subscription = await self._mine(call)
+        subscription = await self._delivered(call, SUSPEND)
         if subscription.state == ENABLED:
             await self._subscriptions.suspend(subscription.id)
         return Reply(204)

@@ -18,6 +18,7 @@ from odimra.redfish.task_json import TASKS
 
 EVENT_SERVICE = "/redfish/v1/EventService"
 SUBSCRIPTIONS = f"{EVENT_SERVICE}/Subscriptions"
+STREAM = f"{EVENT_SERVICE}/SSE"
 
 #: EventType of a message; deprecated, yet required by the schema. Others are a StatusChange.
 EVENT_TYPES = {
@@ -51,6 +52,7 @@ RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
 #: Registries that events use.
 REGISTRY_PREFIXES = ("Base", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
+TERMINATED = "SubscriptionTerminated"
 
 
 def origin(event: Event) -> tuple[str, str]:
@@ -82,6 +84,11 @@ class EventRepresentation:
         record = self._record(
             f"Base.{BUFFER_EXCEEDED}", [], f"{cursor}-lost", at, "Warning", EVENT_SERVICE
         )
+        return Rendered(record, EVENT_SERVICE, "EventService")
+
+    def terminated(self, cursor: str, at: int) -> Rendered:
+        """Return the last event of a subscription, behind the stream id ``cursor``."""
+        record = self._record(f"Base.{TERMINATED}", [], f"{cursor}-end", at, "OK", EVENT_SERVICE)
         return Rendered(record, EVENT_SERVICE, "EventService")
 
     def _record(

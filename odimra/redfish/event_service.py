@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from odimra.events import EventServiceSettings, EventSettings
+from odimra.redfish import event_filter
 from odimra.redfish.event_json import (
     EVENT_SERVICE,
     REGISTRY_PREFIXES,
     RESOURCE_TYPES,
+    STREAM,
     SUBSCRIPTIONS,
 )
 from odimra.redfish.resource import Body, Call, Reply, Resource
@@ -65,6 +67,9 @@ class EventServiceFace:
                 "State": "Enabled" if settings.enabled else "Disabled",
                 "Health": "OK",
             },
+            "ServerSentEventUri": STREAM,
+            "SSEFilterPropertiesSupported": event_filter.SUPPORTED,
+            "SSEIncludeOriginOfConditionSupported": False,
             "Subscriptions": {"@odata.id": SUBSCRIPTIONS},
         }
         return Reply(body=body, etag=str(settings.version))

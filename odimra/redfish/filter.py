@@ -81,36 +81,50 @@ def compare(word: str, left: Any, right: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
-    """A part of an expression, and how deeply it is nested: evaluating it recurses that far."""
+class Node:
+    """A part of an expression, and how deeply it is nested: evaluating it recurses that far.
+
+    ``name`` is that of the property where the part is one.
+    """
 
     value: Evaluate
     depth: int = 0
+    name: str = ""
 
 
-def _above(value: Evaluate, *parts: _Node) -> _Node:
+def above(value: Evaluate, *parts: Node) -> Node:
+    """Return the node over ``parts``. Raises :class:`BadFilter` when that is too deep."""
     depth = 1 + max(part.depth for part in parts)
     if depth > DEEPEST:
         raise BadFilter
-    return _Node(value, depth)
+    return Node(value, depth)
 
 
 @v_args(inline=True)
-class _Compile(Transformer[Token, _Node]):
-    def string(self, token: Token) -> _Node:
-        text = token[1:-1].replace("''", "'")
-        return _Node(lambda member: text)
+class Compiler(Transformer[Token, Node]):
+    """Makes a predicate of an expression, from the leaves upwards.
 
-    def number(self, token: Token) -> _Node:
+    A language of more meaning than "this property of that resource" overrides what differs.
+    """
+
+    def string(self, token: Token) -> Node:
+        """A literal."""
+        text = token[1:-1].replace("''", "'")
+        return Node(lambda member: text)
+
+    def number(self, token: Token) -> Node:
+        """A literal."""
         # An integer stays one: as a float, two long ones could be taken for the same.
         value = int(token) if token.lstrip("+-").isdigit() else float(token)
-        return _Node(lambda member: value)
+        return Node(lambda member: value)
 
-    def word(self, token: Token) -> _Node:
+    def word(self, token: Token) -> Node:
+        """A literal: true, false, null."""
         value = _WORDS[token]
-        return _Node(lambda member: value)
+        return Node(lambda member: value)
 
-    def property(self, token: Token) -> _Node:
+    def property(self, token: Token) -> Node:
+        """A property, nested ones with slashes."""
         names = str(token).split("/")
 
         def value(member: Mapping[str, Any]) -> Any:
@@ -121,48 +135,66 @@ class _Compile(Transformer[Token, _Node]):
                 found = found[name]
             return found
 
-        return _Node(value)
+        return Node(value, name=str(token))
 
-    def chain(self, first: _Node, *rest: Any) -> _Node:
+    def chain(self, first: Node, *rest: Any) -> Node:
+        """Comparisons in a row, from left to right."""
         for word, right in zip(rest[::2], rest[1::2], strict=True):
-            first = self._comparison(first, str(word), right)
+            first = self.comparison(first, str(word), right)
         return first
 
-    @staticmethod
-    def _comparison(left: _Node, word: str, right: _Node) -> _Node:
+    def comparison(self, left: Node, word: str, right: Node) -> Node:
+        """Two operands and what is between them."""
         a, b = left.value, right.value
-        return _above(lambda member: compare(word, a(member), b(member)), left, right)
+        return above(lambda member: compare(word, a(member), b(member)), left, right)
 
-    def inversion(self, inner: _Node) -> _Node:
+    def inversion(self, inner: Node) -> Node:
+        """``not``: the opposite of a condition."""
         value = inner.value
         # What is not a boolean is not true, nor is its opposite: it is no condition at all.
-        return _above(lambda member: value(member) is False, inner)
+        return above(lambda member: value(member) is False, inner)
 
-    def conjunction(self, *parts: _Node) -> _Node:
+    def conjunction(self, *parts: Node) -> Node:
+        """``and``: all of them."""
         values = [part.value for part in parts]
-        return _above(lambda member: all(value(member) is True for value in values), *parts)
+        return above(lambda member: all(value(member) is True for value in values), *parts)
 
-    def disjunction(self, *parts: _Node) -> _Node:
+    def disjunction(self, *parts: Node) -> Node:
+        """``or``: one of them at least."""
         values = [part.value for part in parts]
-        return _above(lambda member: any(value(member) is True for value in values), *parts)
+        return above(lambda member: any(value(member) is True for value in values), *parts)
+
+
+def parser(compiler: Compiler) -> Lark:
+    """Return what reads the language and compiles it on the way."""
+    # LALR: time in proportion to the text, and a stack of its own instead of Python's.
+    return Lark(GRAMMAR, parser="lalr", transformer=compiler)
+
+
+def compiled(reader: Lark, text: str) -> Evaluate:
+    """Return what ``reader`` makes of an expression. Raises :class:`BadFilter`."""
+    if len(text) > LONGEST:
+        raise BadFilter(text)
+    try:
+        node: Any = reader.parse(text)
+    except VisitError as error:
+        found = error.orig_exc
+        raise (found if isinstance(found, BadFilter) else BadFilter(text)) from None
+    except (LarkError, ValueError):
+        raise BadFilter(text) from None
+    evaluate: Evaluate = node.value
+    return evaluate
 
 
 @lru_cache(maxsize=1)
 def _parser() -> Lark:
-    # LALR: time in proportion to the text, and a stack of its own instead of Python's.
-    return Lark(GRAMMAR, parser="lalr", transformer=_Compile())
+    return parser(Compiler())
 
 
 @lru_cache(maxsize=256)
 def compile_filter(text: str) -> Predicate:
     """Return a predicate on resources. Raises :class:`BadFilter`."""
-    if len(text) > LONGEST:
-        raise BadFilter(text)
-    try:
-        node: Any = _parser().parse(text)
-    except (LarkError, VisitError, BadFilter, ValueError):
-        raise BadFilter(text) from None
-    evaluate = node.value
+    evaluate = compiled(_parser(), text)
 
     def predicate(member: Mapping[str, Any]) -> bool:
         return evaluate(member) is True

@@ -276,12 +276,7 @@ class Frame:
         return response
 
     def _allow_origin(self, request: web.Request, response: web.Response) -> None:
-        # To pages of its own origin only; without the header a browser shows others nothing.
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None:
-            response.headers[hdrs.VARY] = hdrs.ORIGIN
-            if headers.same_origin(request.headers, self._options.public_url):
-                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers.update(headers.allow_origin(request.headers, self._options.public_url))
 
     def error_body(self, error: RedfishError) -> Body:
         """Return the body of an error response (DSP0266, error responses)."""

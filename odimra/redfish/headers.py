@@ -73,6 +73,16 @@ def same_origin(given: Mapping[str, str], public_url: str) -> bool:
     )
 
 
+def allow_origin(given: Mapping[str, str], public_url: str) -> dict[str, str]:
+    """Return what lets pages of the service's own origin read the answer, and no others."""
+    origin = given.get("Origin")
+    if origin is None:
+        return {}
+    # Without the second header a browser shows the answer to nobody.
+    allowed = {"Access-Control-Allow-Origin": origin} if same_origin(given, public_url) else {}
+    return {"Vary": "Origin", **allowed}
+
+
 def credentials(given: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None] | None:
     """Return session token and name and password of HTTP Basic; None when there is neither.
 

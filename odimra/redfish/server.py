@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,20 @@ from odimra.redfish.lane import FastLane
 
 log = logging.getLogger(__name__)
 
+#: Open files that a process needs beside its connections, about.
+OTHER_FILES = 256
+
 Render = Callable[[RedfishError], web.Response]
+
+
+def make_room(connections: int) -> None:
+    """Let this process have so many connections open, as far as it may decide that itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class RedfishProtocol(RequestHandler):
@@ -43,6 +57,8 @@ class RedfishProtocol(RequestHandler):
         self.render = render
         self.header_timeout = header_timeout
         self._first_request: asyncio.TimerHandle | None = None
+        #: What to call when the connection is lost; requests are not cancelled then.
+        self.when_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time in which a first request must come."""
@@ -58,9 +74,11 @@ class RedfishProtocol(RequestHandler):
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the time."""
+        """Forget the time, and tell who waits for the end."""
         if self._first_request is not None:
             self._first_request.cancel()
+        if self.when_lost is not None:
+            self.when_lost()
         super().connection_lost(exc)
 
     def handle_error(

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a
-from tests.conformance.work import SETTINGS, give_work
+from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a, class_s
+from tests.conformance.work import SETTINGS, give_work, listening
 from tests.support.service import CHECKOUT, Service
 from tests.support.work import cancel
 
@@ -85,10 +85,15 @@ def judge(bin_folder: Path, isolated: bool, only: list[str]) -> list[Verdict]:
         toolbox = Toolbox(bin_folder, reports, service)
         client = service.admin()
         running = give_work(client)
+
+        def look_at_listeners(tool: Callable[[], Verdict]) -> Verdict:
+            with listening(client):
+                return tool()
+
         plan: dict[str, tuple[str | None, Callable[[], Verdict]]] = {
             "service": (
                 None if csdl else "no CSDL files; name their folder by ODIMRA_CSDL",
-                lambda: toolbox.service_validator(csdl or Path()),
+                lambda: look_at_listeners(lambda: toolbox.service_validator(csdl or Path())),
             ),
             "usecase": (None, toolbox.use_case_checkers),
             "protocol": (
@@ -131,7 +136,9 @@ def show(verdicts: list[Verdict]) -> None:
         if len(verdict.complaints) > MOST_COMPLAINTS:
             console.print(f"  {verdict.tool}: and {len(verdict.complaints) - MOST_COMPLAINTS} more")
     if any(verdict.tool == "protocol validator" for verdict in verdicts):
-        console.print(f"  class A: {len(class_a())} assertions, judged one by one")
+        console.print(
+            f"  class A: {len(class_a())} assertions, class S: {len(class_s())}, judged one by one"
+        )
     console.print("  reports: .conformance/reports")
 
 

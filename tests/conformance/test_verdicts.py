@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.tools import allowed, class_a, complaints, judge_protocol
+from tests.conformance.tools import allowed, class_a, class_s, complaints, judge_protocol
 
 
 def row(assertion: str, result: str) -> dict[str, str]:
@@ -32,6 +32,12 @@ def test_a_complaint_names_the_uri_it_is_about() -> None:
 
 def test_class_a_is_the_whole_list_without_repetition() -> None:
     assert len(class_a()) == len(set(class_a())) == 93
+
+
+def test_all_assertions_on_server_sent_events_are_listed() -> None:
+    assert len(set(class_s())) == 14
+    assert {name.partition("_SSE_")[0] for name in class_s()} >= {"SERV"}
+    assert not set(class_s()) & set(class_a())
 
 
 def test_every_excuse_has_a_result_and_a_reason() -> None:

@@ -5,6 +5,8 @@ One that runs, and ones that ended in each way, some with sub-tasks.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import work
@@ -51,3 +53,31 @@ def give_work(client: Client) -> Answer:
     if missing:
         raise RuntimeError(f"there is no task in state {missing} to show")
     return running
+
+
+@contextmanager
+def listening(client: Client) -> Iterator[None]:
+    """Have EventDestinations to look at: a subscription and two streams of server-sent events."""
+    subscriptions = "/redfish/v1/EventService/Subscriptions"
+    # Nobody is there (RFC 5737), and nothing leaves the namespace.
+    subscribed = client.post(
+        subscriptions,
+        {
+            "Destination": "https://192.0.2.1/events",
+            "Protocol": "Redfish",
+            "DeliveryRetryPolicy": "RetryForever",
+            "RegistryPrefixes": ["TaskEvent"],
+        },
+    )
+    streams = [
+        client.stream("/redfish/v1/EventService/SSE"),
+        client.stream("/redfish/v1/EventService/SSE?$filter=ResourceType%20eq%20'Task'"),
+    ]
+    try:
+        if client.get(subscriptions).body["Members@odata.count"] != 1 + len(streams):
+            raise RuntimeError("not everybody is listed who listens")
+        yield
+    finally:
+        for stream in streams:
+            stream.close()
+        client.delete(str(subscribed.headers["Location"]))

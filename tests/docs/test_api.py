@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from odimra.app import build, redfish_resources
+from odimra.app import build, feed, redfish_resources
 from odimra.config import load
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -24,7 +24,8 @@ async def resources(valkey: str, tmp_path: Path) -> list[Resource]:
         None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
     )
     async with build(settings, valkey) as house:
-        return redfish_resources(house, Messages.load(), "")
+        messages = Messages.load()
+        return redfish_resources(house, messages, "", feed(house, messages))
 
 
 def alternatives(rule: Iterable[frozenset[str]]) -> str:

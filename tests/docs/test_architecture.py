@@ -22,6 +22,8 @@ SHARED = {
     "tasks/lua/prelude.lua",
     "events/lua/emit.lua",
     "engine/lua/prelude.lua",
+    "events/lua/hub.lua",
+    "events/lua/later.lua",
 }
 SCRIPTS = sorted(str(path.relative_to(ODIMRA)) for path in ODIMRA.glob("*/lua/*.lua"))
 

@@ -18,6 +18,8 @@ from odimra.events import (
     NewSubscription,
     Push,
     PushOptions,
+    StreamOptions,
+    Streams,
     Subscription,
     SubscriptionOptions,
     Subscriptions,
@@ -26,6 +28,7 @@ from odimra.events import (
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.messages import Messages
 from odimra.store import Store
+from tests.events.station import Clients, MakeStation, Station, clients
 from tests.fakes import FakeClock
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,6 +100,7 @@ class Stand:
         self.store = store
         self.clock = clock
         self.subscriptions = Subscriptions(store, SubscriptionOptions(limit=5), clock)
+        self.streams = Streams(store, StreamOptions(limit=3), clock)
         self.settings = event_service_settings(store, EventSettings(attempts=2, interval=600))
         self._shown = EventRepresentation(Messages.load())
         #: Accounts that hear of what is other accounts' own.
@@ -160,3 +164,29 @@ async def stand(store: Store, clock: FakeClock) -> AsyncIterator[Stand]:
     made = Stand(store, clock)
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def make_station(store: Store) -> AsyncIterator[MakeStation]:
+    made: list[Station] = []
+
+    async def make(over: Store = store, ssl_context: object = None, **values: Any) -> Station:
+        station = Station(over, **values)
+        await station.start(ssl_context=ssl_context)
+        made.append(station)
+        return station
+
+    yield make
+    for station in made:
+        await station.stop()
+
+
+@pytest.fixture
+async def station(make_station: MakeStation) -> Station:
+    return await make_station()
+
+
+@pytest.fixture
+async def who() -> AsyncIterator[Clients]:
+    async with clients() as made:
+        yield made

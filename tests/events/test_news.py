@@ -15,7 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from odimra import config
-from odimra.app import House, application, build, push, redfish_resources
+from odimra.app import House, application, build, feed, push, redfish_resources
 from odimra.redfish.event_json import ORIGINS, RESOURCE_TYPES, EventRepresentation
 from odimra.redfish.messages import Messages
 from tests.events.conftest import Sink
@@ -371,9 +371,12 @@ async def test_a_session_is_told_to_its_owner_and_to_those_who_administer_users(
 
 
 async def test_every_type_is_where_the_service_serves_it(desk: Desk) -> None:
+    messages = Messages.load()
     served = {
         re.sub(r"\{\w+\}", "*", resource.path): (resource.type or "").partition(".")[0]
-        for resource in redfish_resources(desk.house, Messages.load(), "u-u-i-d")
+        for resource in redfish_resources(
+            desk.house, messages, "u-u-i-d", feed(desk.house, messages)
+        )
         if resource.get is not None
     }
     assert {name: served.get(uri) for name, uri in ORIGINS.items()} == {

@@ -75,7 +75,7 @@ async def desk(stand: Stand, aiohttp_client: Callable[..., Any]) -> Desk:
     frame = Frame(
         [
             *event_service.resources(stand.settings),
-            *event_destinations.resources(stand.subscriptions, messages),
+            *event_destinations.resources(stand.subscriptions, stand.streams, messages),
         ],
         Doorman(),
         messages,

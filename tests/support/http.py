@@ -35,6 +35,43 @@ class Answer:
 
 
 @dataclass
+class Stream:
+    """Server-sent events as they come."""
+
+    connection: HTTPConnection
+    response: HTTPResponse
+    last_id: str = ""
+
+    def next(self) -> Any:
+        """Wait for the next message and return its payload; None when the stream has ended.
+
+        Raises TimeoutError when nothing at all comes for as long as the client waits.
+        """
+        data = ""
+        while line := self.response.readline().decode():
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name == "id":
+                self.last_id = value
+            elif name == "data":
+                data += value
+            elif not line.strip() and data:
+                return json.loads(data)
+        return None
+
+    def keys(self, last: str) -> list[str]:
+        """Return the keys of all messages up to the first that is `last`, or to the end."""
+        found: list[str] = []
+        while last not in found and (payload := self.next()) is not None:
+            found += [one["MessageId"].rpartition(".")[2] for one in payload["Events"]]
+        return found
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.response.close()
+        self.connection.close()
+
+
+@dataclass
 class Client:
     """Speaks to one service as one user, over a kept connection.
 
@@ -109,6 +146,21 @@ class Client:
     def delete(self, path: str) -> Answer:
         """DELETE `path`."""
         return self.request("DELETE", path)
+
+    def stream(self, path: str, **headers: str) -> Stream:
+        """GET `path` on a connection of its own and leave the answer open.
+
+        Raises AssertionError when it is refused.
+        """
+        one = Client(self.address, self.ca_file, timeout=self.timeout)
+        connection = one._connect()
+        sent = {"Accept": "text/event-stream", **_dashed(headers)}
+        if self.token is not None:
+            sent["X-Auth-Token"] = self.token
+        connection.request("GET", path, None, sent)
+        response = connection.getresponse()
+        assert response.status == 200, (response.status, response.read())
+        return Stream(connection, response)
 
     def close(self) -> None:
         """Close the kept connection, if any."""
