@@ -59,9 +59,7 @@ class Scan:
 
     def filter_at(self, now_ms: int) -> str:
         """Return the filter with its macros replaced."""
-        return expand(
-            self.query, now_ms, started=self.started_text, completed=self.completed_text
-        )
+        return expand(self.query, now_ms, started=self.started_text, completed=self.completed_text)
 
     @classmethod
     def load(cls, context: Any) -> Scan:
