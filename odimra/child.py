@@ -8,6 +8,7 @@ name only, so that a test can put something else in its place.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import logging
@@ -84,6 +85,8 @@ def run(pipe: BinaryIO) -> int:
 async def _until_told(order: Order) -> None:
     module, _, name = order.entry.partition(":")
     entry = cast("Entry", getattr(importlib.import_module(module), name))
+    # What was imported stays for good: the collector need not walk through it again and again.
+    gc.freeze()
     loop = asyncio.get_running_loop()
     work = asyncio.ensure_future(entry(order.settings, order.store_url))
 

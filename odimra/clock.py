@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -36,10 +37,16 @@ class SystemClock:
 
 def iso(milliseconds: int) -> str:
     """Render epoch milliseconds as a Redfish Date-Time (DSP0266), to the millisecond."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    second, rest = divmod(milliseconds, 1000)
+    return f"{_second(second)}.{rest:03d}Z"
 
 
 def iso_seconds(milliseconds: int) -> str:
     """Render epoch milliseconds as a Redfish Date-Time, to the second."""
-    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%S}Z"
+    return f"{_second(milliseconds // 1000)}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    # What happens at the same time is shown at the same time: the rendering is most of the work.
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

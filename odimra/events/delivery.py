@@ -11,22 +11,22 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from odimra.clock import Clock
 from odimra.events import model
 from odimra.events.errors import SubscriptionMissing
 from odimra.events.filters import concerns, wanted
-from odimra.events.model import Event, Rendered, Subscription
+from odimra.events.model import Rendered, Subscription
 from odimra.events.payload import pack
 from odimra.events.sender import Sender
 from odimra.events.settings import EventServiceSettings, EventSettings
 from odimra.events.subscriptions import LeaseLost, Subscriptions
+from odimra.events.window import Page, Window
 from odimra.store import Script, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-FETCH = Script.from_package("odimra.events", "lua/later.lua", "lua/fetch.lua")
+RENEW = Script.from_package("odimra.events", "lua/renew.lua")
 COMMIT = Script.from_package("odimra.events", "lua/commit.lua")
 FAILED = Script.from_package("odimra.events", "lua/failed.lua")
 RELEASE = Script.from_package("odimra.events", "lua/release.lua")
@@ -34,7 +34,6 @@ RELEASE = Script.from_package("odimra.events", "lua/release.lua")
 #: Longest interval that RetryForeverWithBackoff grows to, in seconds, unless the first is longer.
 LONGEST_BACKOFF = 3600
 
-Render = Callable[[Event], Rendered]
 #: Whether an account may hear of what is other accounts' own.
 SeesAll = Callable[[str], Awaitable[bool]]
 
@@ -67,7 +66,7 @@ class DeliveryContext:
     """What all deliveries of a process share.
 
     ``gap`` renders the event that says that history was lost behind a stream id, at a time in ms.
-    ``lease`` in seconds is longer than the ``sender`` may take; ``batch`` entries are read at once.
+    ``lease`` in seconds is longer than the ``timeout`` of the ``sender``.
     """
 
     store: Store
@@ -75,22 +74,26 @@ class DeliveryContext:
     settings: EventServiceSettings
     clock: Clock
     sender: Sender
-    render: Render
+    window: Window
     gap: Callable[[str, int], Rendered]
     sees_all: SeesAll
     lease: float
-    batch: int
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """How far the delivery is: ``failures`` in a row, ``retry_at`` in ms, and what comes next."""
+class Progress:
+    """How far a delivery is: ``failures`` in a row, ``retry_at`` in ms."""
 
     cursor: str
-    failures: int
-    retry_at: int
-    gap: bool
-    entries: Sequence[Any]
+    failures: int = 0
+    retry_at: int = 0
+
+    @classmethod
+    def load(cls, reply: Sequence[bytes | None]) -> Progress:
+        """Read what the steps on a delivery return: cursor, failures, time of the next try."""
+        cursor, failures, retry_at = reply
+        return cls((cursor or b"").decode(), int(failures or 0), int(retry_at or 0))
 
 
 def retry_interval(policy: str, settings: EventSettings, failures: int) -> int:
@@ -106,17 +109,27 @@ def retry_interval(policy: str, settings: EventSettings, failures: int) -> int:
 
 
 class Delivery:
-    """One subscription, from taking the lease to giving it back."""
+    """One subscription, from taking the lease to giving it back.
 
-    def __init__(self, context: DeliveryContext, subscription_id: str, token: str) -> None:
+    Only the holder moves the cursor, so it need not be read again: the store is told, not asked.
+    """
+
+    def __init__(
+        self, context: DeliveryContext, subscription_id: str, token: str, progress: Progress
+    ) -> None:
         self._c = context
         self._id = subscription_id
         self._token = token
+        self._progress = progress
+        #: Of the subscription when the progress was read; a new version may have moved it.
+        self._version = 0
+        self._looked_up_at = ""
         self._keys = [
             context.subscriptions.delivery(subscription_id),
             context.subscriptions.lease(subscription_id),
         ]
         self._ms = round(context.lease * 1000)
+        self._renewed = context.clock.now_ms()
         self._wake = Wake(context.clock)
         self._stopping = self._grown = self._idle = False
 
@@ -151,23 +164,56 @@ class Delivery:
         subscription = await self._c.subscriptions.get(self._id)
         if subscription is None or subscription.state != model.ENABLED:
             return False
-        self._grown = False
-        fetched = await self._fetch()
+        await self._hold(subscription)
         settings = await self._c.settings.read()
-        if fetched.failures > settings.attempts and await self._give_up(subscription):
+        if self._progress.failures > settings.attempts and await self._give_up(subscription):
             return False
-        wait = (fetched.retry_at - self._c.clock.now_ms()) / 1000
+        wait = (self._progress.retry_at - self._c.clock.now_ms()) / 1000
         if wait > 0:
             # Renewed on the way; a change of the subscription is seen then too.
             await self._wake.wait(min(wait, self._c.lease / 3))
-        elif not fetched.entries:
+            return True
+        self._grown = False
+        page = await self._c.window.after(self._progress.cursor)
+        if not page.events:
             await self._until_grown()
-        elif not settings.enabled:
+            return True
+        if self._met_itself(page):
+            return True
+        page = page.until(self._id)
+        if not settings.enabled:
             # EventService: while it is disabled events are not published, nor are they later.
-            await self._commit(fetched.entries[-1][0].decode())
+            await self._commit(page.last)
         else:
-            await self._deliver(subscription, settings, fetched)
+            if page.full:
+                self._c.window.expect(page.last)
+            await self._deliver(subscription, settings, page)
         return True
+
+    def _met_itself(self, page: Page) -> bool:
+        """Tell whether the next event is about the subscription itself, and met the first time.
+
+        It may have been suspended or deleted there. What this process knows of it may be older, so
+        it is looked up before anything behind that event is sent.
+        """
+        first, _ = page.events[0]
+        if first.resource != self._id or first.id == self._looked_up_at:
+            return False
+        self._c.store.forget(self._c.subscriptions.key(self._id))
+        self._version, self._looked_up_at = 0, first.id
+        return True
+
+    async def _hold(self, subscription: Subscription) -> None:
+        """Renew the lease if it might end during a delivery; read the progress if it may be new."""
+        spare = (self._c.lease - self._c.timeout) * 1000 / 2
+        now = self._c.clock.now_ms()
+        if subscription.version == self._version and now - self._renewed < spare:
+            return
+        reply = await self._c.store.script(RENEW, keys=self._keys, args=[self._token, self._ms])
+        if reply is None:
+            raise LeaseLost(self._id)
+        self._progress, self._renewed = Progress.load(reply), now
+        self._version = subscription.version
 
     async def _until_grown(self) -> None:
         if self._grown:
@@ -178,33 +224,21 @@ class Delivery:
         finally:
             self._idle = False
 
-    async def _fetch(self) -> Fetched:
-        reply = await self._c.store.script(
-            FETCH,
-            keys=[*self._keys, self._c.store.keys.events],
-            args=[self._token, self._ms, self._c.batch],
-        )
-        if reply[0] == b"lost":
-            raise LeaseLost(self._id)
-        _, cursor, failures, retry_at, gap, entries = reply
-        return Fetched(cursor.decode(), int(failures), int(retry_at), gap == 1, entries)
-
     async def _deliver(
-        self, subscription: Subscription, settings: EventSettings, fetched: Fetched
+        self, subscription: Subscription, settings: EventSettings, page: Page
     ) -> None:
         events: list[tuple[str, Rendered | None]] = []
-        if fetched.gap:
+        cursor = self._progress.cursor
+        if page.gap:
             # Whatever the filters: who relies on hearing everything must know that it did not.
-            lost = self._c.gap(fetched.cursor, self._c.clock.now_ms())
-            events.append((fetched.cursor, lost))
+            events.append((cursor, self._c.gap(cursor, self._c.clock.now_ms())))
         # Asked each time: privileges are taken away too.
         sees_all = await self._c.sees_all(subscription.owner)
-        for event in map(Event.load, fetched.entries):
-            rendered = self._c.render(event)
-            fits = concerns(rendered, subscription.owner, sees_all) and wanted(
-                subscription.filters, rendered
+        for event, worded in page.events:
+            fits = concerns(worded, subscription.owner, sees_all) and wanted(
+                subscription.filters, worded
             )
-            events.append((event.id, rendered if fits else None))
+            events.append((event.id, worded if fits else None))
         for number, payload in enumerate(pack(events, subscription.context)):
             # The commit has just renewed the lease; the subscription may be another by now.
             if number and (
@@ -214,27 +248,31 @@ class Delivery:
             if payload.body is not None:
                 wrong = await self._c.sender.post(subscription, payload.body)
                 if wrong is not None:
-                    await self._failed(subscription, settings, fetched.failures + 1, wrong)
+                    await self._failed(subscription, settings, wrong)
                     return
-            fetched = Fetched(payload.through, 0, 0, False, ())
             await self._commit(payload.through)
 
     async def _commit(self, cursor: str) -> None:
+        now = self._c.clock.now_ms()
         if not await self._c.store.script(
             COMMIT, keys=self._keys, args=[self._token, self._ms, cursor]
         ):
             raise LeaseLost(self._id)
+        self._progress, self._renewed = Progress(cursor), now
 
     async def _failed(
-        self, subscription: Subscription, settings: EventSettings, failures: int, wrong: str
+        self, subscription: Subscription, settings: EventSettings, wrong: str
     ) -> None:
+        failures = self._progress.failures + 1
         wait = retry_interval(subscription.policy, settings, failures)
         log.info("subscription %s: delivery %d failed: %s", self._id, failures, wrong)
-        at = self._c.clock.now_ms() + wait * 1000
+        now = self._c.clock.now_ms()
+        at = now + wait * 1000
         if not await self._c.store.script(
             FAILED, keys=self._keys, args=[self._token, self._ms, failures, at]
         ):
             raise LeaseLost(self._id)
+        self._progress, self._renewed = Progress(self._progress.cursor, failures, at), now
 
     async def _give_up(self, subscription: Subscription) -> bool:
         """Do as the policy says after all retries have failed; False when it says to go on."""

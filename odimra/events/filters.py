@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from odimra.events.model import Filters, Rendered
+from odimra.events.model import Filters, Rendered, key_of
 
-
-def key_of(message_id: str) -> str:
-    """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
-    parts = message_id.split(".")
-    return f"{parts[0]}.{parts[-1]}"
-
-
-def prefix_of(message_id: str) -> str:
-    """Return the prefix of the registry of a MessageId."""
-    return message_id.partition(".")[0]
+#: Filters that let everything through.
+NONE = Filters()
 
 
 def concerns(event: Rendered, account: str, sees_all: bool) -> bool:
@@ -30,8 +22,9 @@ def wanted(filters: Filters, event: Rendered) -> bool:
     RegistryPrefixes and MessageIds are a union, less what the Exclude pair names; the others each
     narrow it further.
     """
-    message_id = str(event.record["MessageId"])
-    key, prefix = key_of(message_id), prefix_of(message_id)
+    if filters == NONE:
+        return True
+    key, prefix = event.key, event.prefix
     includes = filters.registry_prefixes or filters.message_ids
     if includes and not (prefix in filters.registry_prefixes or _named(key, filters.message_ids)):
         return False

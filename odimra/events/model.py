@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -24,6 +25,23 @@ STREAMED = "SSE"
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
+
+
+@lru_cache(maxsize=1024)
+def key_of(message_id: str) -> str:
+    """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
+    parts = message_id.split(".")
+    return f"{parts[0]}.{parts[-1]}"
+
+
+@lru_cache(maxsize=1024)
+def prefix_of(message_id: str) -> str:
+    """Return the prefix of the registry of a MessageId."""
+    return message_id.partition(".")[0]
+
+
+#: Fields of an entry that it may lack, in the order of :class:`Event`.
+_OPTIONAL = (b"task", b"parent", b"percent", b"resource_type", b"resource", b"owner", b"given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +71,24 @@ class Event:
     def load(cls, entry: Sequence[Any]) -> Event:
         """Read an entry as XRANGE returns it: its id, then names and values in turn."""
         stream_id, flat = entry
-        pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2])  # noqa: B905
-        text = {name.decode(): value.decode() for name, value in pairs}
+        named = flat if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
+        found = named.get
         return cls(
-            id=stream_id.decode(),
+            stream_id.decode(),
             # The steps of tasks leave it out: nearly every event is theirs.
-            registry=text.get("registry", "TaskEvent"),
-            message=text["message"],
-            severity=text["severity"],
-            at=int(text["at"]),
-            task=text.get("task", ""),
-            parent=text.get("parent", ""),
-            percent=text.get("percent", ""),
-            resource_type=text.get("resource_type", ""),
-            resource=text.get("resource", ""),
-            owner=text.get("owner", ""),
-            given=text.get("given", ""),
+            found(b"registry", b"TaskEvent").decode(),
+            named[b"message"].decode(),
+            named[b"severity"].decode(),
+            int(named[b"at"]),
+            *(found(name, b"").decode() for name in _OPTIONAL),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """An event as subscribers see it, but for what differs between them.
+
+    ``key`` and ``prefix`` are those of its MessageId.
 
     ``record`` is the EventRecord without ``MemberId``, ``json`` the same in bytes; ``origin`` the
     URI of the resource it is about and ``resource_type`` that resource's schema name; ``owner`` is
@@ -86,10 +100,15 @@ class Rendered:
     resource_type: str
     owner: str = ""
     json: bytes = field(init=False, repr=False, compare=False)
+    key: str = field(init=False, repr=False, compare=False)
+    prefix: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Once, for all subscribers.
+        message_id = str(self.record["MessageId"])
         object.__setattr__(self, "json", orjson.dumps(self.record))
+        object.__setattr__(self, "key", key_of(message_id))
+        object.__setattr__(self, "prefix", prefix_of(message_id))
 
     def at(self, index: int) -> bytes:
         """Return the record as the member ``index`` of an array (Event v1: MemberId is that)."""

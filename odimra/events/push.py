@@ -10,17 +10,17 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from odimra.clock import Clock
 from odimra.events import model
-from odimra.events.delivery import Delivery, DeliveryContext, Render, SeesAll, Wake
-from odimra.events.model import Event, Rendered
+from odimra.events.delivery import Delivery, DeliveryContext, Progress, SeesAll, Wake
+from odimra.events.model import Rendered
 from odimra.events.sender import HttpSender, Network
 from odimra.events.settings import EventServiceSettings
 from odimra.events.subscriptions import Subscriptions
+from odimra.events.window import Render, Window
 from odimra.store import Script, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class PushOptions:
 
     ``timeout`` of one delivery; ``lease``: after so long another process takes over what a dead one
     delivered, more than ``timeout``; ``scan``: how often subscriptions without a holder are looked
-    for; ``poll``: how often the stream's end is looked at; ``batch`` entries are read at once,
-    ``rendered`` events are kept for the next subscription; nothing is sent to ``denied`` networks.
+    for; ``poll``: how often the stream's end is looked at; ``batch`` entries are read at once;
+    nothing is sent to ``denied`` networks.
     """
 
     timeout: float = 10.0
@@ -43,7 +43,6 @@ class PushOptions:
     scan: float = 0.5
     poll: float = 0.02
     batch: int = 200
-    rendered: int = 1000
     denied: tuple[Network, ...] = ()
 
 
@@ -73,10 +72,9 @@ class Push:
         self._subscriptions = subscriptions
         self._settings = settings
         self._clock = clock
-        self._render = render
+        self._window = Window(store, render, batch=options.batch)
         self._gap = gap
         self._sees_all = sees_all
-        self._rendered: OrderedDict[str, Rendered] = OrderedDict()
         self._held: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
 
     @property
@@ -104,11 +102,11 @@ class Push:
                     self._settings,
                     self._clock,
                     sender,
-                    self._rendered_once,
+                    self._window,
                     self._gap,
                     self._sees_all,
                     self.options.lease,
-                    self.options.batch,
+                    self.options.timeout,
                 )
                 try:
                     while not stop.is_set():
@@ -154,8 +152,8 @@ class Push:
             ],
             args=[token, round(self.options.lease * 1000)],
         )
-        if claimed:
-            delivery = Delivery(context, subscription_id, token)
+        if claimed is not None:
+            delivery = Delivery(context, subscription_id, token, Progress.load(claimed))
             task = asyncio.create_task(delivery.run(), name=f"push-{subscription_id}")
             self._held[subscription_id] = (delivery, task)
             task.add_done_callback(lambda done: self._ended(subscription_id, done))
@@ -176,15 +174,7 @@ class Push:
                     )
                     if newest and newest[0][0] != last:
                         last = newest[0][0]
+                        self._window.grown()
                         for delivery, _ in self._held.values():
                             delivery.grown()
             await self._clock.sleep(self.options.poll)
-
-    def _rendered_once(self, event: Event) -> Rendered:
-        """Render an event for the first subscription that reads it, for the others too."""
-        found = self._rendered.get(event.id)
-        if found is None:
-            found = self._rendered[event.id] = self._render(event)
-            if len(self._rendered) > self.options.rendered:
-                self._rendered.popitem(last=False)
-        return found

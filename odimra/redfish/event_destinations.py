@@ -23,8 +23,7 @@ from odimra.events import (
     SubscriptionMissing,
     Subscriptions,
 )
-from odimra.events.filters import key_of, prefix_of
-from odimra.events.model import TERMINATE, stored_headers
+from odimra.events.model import TERMINATE, key_of, prefix_of, stored_headers
 from odimra.redfish import errors
 from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import REGISTRY_PREFIXES, RESOURCE_TYPES, SUBSCRIPTIONS

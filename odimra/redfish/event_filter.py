@@ -15,7 +15,7 @@ from typing import Any
 from lark import Lark, Token, v_args
 
 from odimra.events import Rendered
-from odimra.events.filters import key_of, prefix_of
+from odimra.events.model import key_of
 from odimra.redfish.filter import BadFilter, Compiler, Node, above, compare, compiled, parser
 
 MESSAGE = "MessageId"
@@ -27,9 +27,9 @@ PROPERTIES: Mapping[str, Callable[[Rendered], str]] = {
     "EventFormatType": lambda event: "Event",
     # Deprecated, yet in use.
     "EventType": lambda event: str(event.record["EventType"]),
-    MESSAGE: lambda event: key_of(str(event.record["MessageId"])),
+    MESSAGE: lambda event: event.key,
     ORIGIN: lambda event: event.origin.rstrip("/"),
-    "RegistryPrefix": lambda event: prefix_of(str(event.record["MessageId"])),
+    "RegistryPrefix": lambda event: event.prefix,
     "ResourceType": lambda event: event.resource_type,
 }
 #: EventService, ``SSEFilterPropertiesSupported``; EventType is not said, as the schema has
