@@ -72,8 +72,7 @@ def subscribe(stack: targets.Stack, sink: Client, count: int) -> None:
 def say(stack: targets.Stack, count: int) -> None:
     """Put the last event of a task on the stream `count` times more."""
     with Redis.from_url(stack.store_url) as store:
-        # Behind it may be the events of all who have begun to listen.
-        entries: Any = store.xrevrange(STREAM, count=5000)
+        entries: Any = store.xrevrange(STREAM, count=10_000)
         fields = next(found for _, found in entries if found.get(b"task"))
         pipeline = store.pipeline(transaction=False)
         for _ in range(count):

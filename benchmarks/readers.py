@@ -35,7 +35,7 @@ class Reader(asyncio.Protocol):
         self._headers = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not an instance of it: uvloop's transports are their own.
+        # uvloop's transports are none of asyncio's classes.
         cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:

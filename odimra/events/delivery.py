@@ -27,7 +27,7 @@ from odimra.store import Script, Store, StoreUnavailable
 log = logging.getLogger(__name__)
 
 RENEW = Script.from_package("odimra.events", "lua/renew.lua")
-COMMIT = Script.from_package("odimra.events", "lua/commit.lua")
+COMMIT = Script.from_package("odimra.events", "lua/later.lua", "lua/commit.lua")
 FAILED = Script.from_package("odimra.events", "lua/failed.lua")
 RELEASE = Script.from_package("odimra.events", "lua/release.lua")
 

@@ -26,7 +26,7 @@ RENEW = Script.from_package(
     _LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_renew.lua", header=NEWS
 )
 REAP = Script.from_package(_LUA, "lua/emit.lua", "lua/hub.lua", "lua/stream_reap.lua", header=NEWS)
-READ = Script.from_package(_LUA, "lua/later.lua", "lua/stream_read.lua")
+READ = Script.from_package(_LUA, "lua/later.lua", "lua/read.lua")
 
 #: A place in the stream of events: milliseconds, and the number within them.
 Place = tuple[int, int]

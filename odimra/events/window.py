@@ -80,7 +80,7 @@ class Window:
         return reading
 
     async def _read(self, cursor: str) -> Page:
-        gap, entries = await self._store.script(
+        gap, _, entries = await self._store.script(
             READ, keys=[self._store.keys.events], args=[cursor, self._batch]
         )
         events = [Event.load(entry) for entry in entries]

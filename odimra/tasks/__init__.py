@@ -7,13 +7,14 @@ from odimra.tasks.errors import (
     Fenced,
     ResultTooLong,
     TaskError,
+    TaskExists,
     TaskMissing,
     TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     TransitionRefused,
 )
-from odimra.tasks.model import Change, Effect, NewTask, Payload, Result, Task, TaskMessage
+from odimra.tasks.model import Change, Effect, NewTask, Once, Payload, Result, Task, TaskMessage
 from odimra.tasks.tasks import Step, TaskOptions, Tasks
 
 __all__ = [
@@ -21,12 +22,14 @@ __all__ = [
     "Effect",
     "Fenced",
     "NewTask",
+    "Once",
     "Payload",
     "Result",
     "ResultTooLong",
     "Step",
     "Task",
     "TaskError",
+    "TaskExists",
     "TaskMessage",
     "TaskMissing",
     "TaskOptions",

@@ -15,6 +15,17 @@ class TaskMissing(TaskError):
         self.task_id = task_id
 
 
+class TaskExists(TaskError):
+    """The task was created already, or what it was to be created for is gone: there is none to do.
+
+    Only a creation under a given id, or with a mark, ends so.
+    """
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"{task_id} was created already")
+        self.task_id = task_id
+
+
 class TasksFull(TaskError):
     """The cap is reached and no completed task may make room."""
 

@@ -114,6 +114,19 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """A mark by which a task is created once, even if it is gone again when it is tried anew.
+
+    The creation sets ``field`` of the hash ``key`` to ``number``, which is more than 0, in the same
+    step; where it is as much already, or the hash is gone, nothing is created.
+    """
+
+    key: str
+    field: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """What a task is created from.
 

@@ -20,13 +20,14 @@ from odimra.tasks import states
 from odimra.tasks.errors import (
     Fenced,
     ResultTooLong,
+    TaskExists,
     TaskMissing,
     TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     TransitionRefused,
 )
-from odimra.tasks.model import Change, NewTask, Task
+from odimra.tasks.model import Change, NewTask, Once, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +176,24 @@ class Tasks:
             "fields": fields,
         }
 
-    async def create(self, new: NewTask, *, task_id: str | None = None) -> Task:
+    async def create(
+        self, new: NewTask, *, task_id: str | None = None, once: Once | None = None
+    ) -> Task:
         """Create a task, and its sub-tasks, in state New.
 
         At the cap the oldest completed task makes room in the same step. Raises
-        :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start.
+        :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start,
+        :class:`TaskExists` if there is a task ``task_id``, or was one by the mark ``once``.
         """
         parent, started = task_id or self._new_id(), self.clock.now_ms()
-        record = {
+        record: dict[str, Any] = {
             "task": self._insert(new, parent, None, started),
             "subtasks": [
                 self._insert(one, self._new_id(), parent, started) for one in new.subtasks
             ],
         }
+        if once is not None:
+            record["once"] = (once.key, once.field, once.number)
         step = await self._step(
             "create",
             parent,
@@ -196,6 +202,8 @@ class Tasks:
             self.options.resubmit_ms,
             orjson.dumps(record),
         )
+        if step.outcome == "exists":
+            raise TaskExists(parent)
         if step.outcome == "disabled":
             raise TaskServiceDisabled
         if step.outcome == "full":

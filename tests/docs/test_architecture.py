@@ -21,6 +21,7 @@ SHARED = {
     "store/lua/news.lua",
     "tasks/lua/prelude.lua",
     "events/lua/emit.lua",
+    "engine/lua/prelude.lua",
     "events/lua/hub.lua",
     "events/lua/later.lua",
 }

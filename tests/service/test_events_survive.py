@@ -11,8 +11,9 @@ from functools import partial
 import pytest
 
 from tests.support.chaos import ask, kill_one
+from tests.support.follower import Follower
 from tests.support.http import Client
-from tests.support.lifecycle import disagreements, judge, since, stream
+from tests.support.lifecycle import disagreements, judge, order, since, stream
 from tests.support.listener import Listener
 from tests.support.service import Service
 
@@ -25,6 +26,7 @@ SETTINGS = {
     "emulation": {"time_factor": 10},
 }
 SUBSCRIPTIONS = "/redfish/v1/EventService/Subscriptions"
+STREAM = "/redfish/v1/EventService/SSE"
 TASKS = "/redfish/v1/TaskService/Tasks"
 MACHINES = ("node-1", "node-2", "node-3", "store-1")
 
@@ -83,7 +85,7 @@ def wait(true: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.1)  # deliveries come by themselves
 
 
-def heard(listener: Listener, event: str) -> bool:
+def heard(listener: Listener | Follower, event: str) -> bool:
     return any(record["EventId"] == event for record in listener.records())
 
 
@@ -103,6 +105,7 @@ def test_each_subscriber_hears_each_change_in_order_whoever_is_killed(service: S
             "steady": running.enter_context(Listener()),
             "moody": running.enter_context(Listener(mood)),
         }
+        follower = running.enter_context(Follower(client, STREAM))
         subscriptions = {}
         for name, listener in listeners.items():
             wanted = {"Destination": listener.url, "Protocol": "Redfish", "Context": name}
@@ -115,15 +118,17 @@ def test_each_subscriber_hears_each_change_in_order_whoever_is_killed(service: S
         for task in accepted[::5]:
             wait(partial(gone, client, f"{TASKS}/{task}"), 20, f"{task} stays")
         said = stream(service.store_url)
-        for name, listener in listeners.items():
-            hears_the_end = partial(heard, listener, said[-1].id)
-            wait(hears_the_end, 40, f"{seed}: {name} hears no end")
+        for name, one in {**listeners, "follower": follower}.items():
+            wait(partial(heard, one, said[-1].id), 40, f"{seed}: {name} hears no end")
         verdicts = {
             name: judge(listener.records(), since(said, subscriptions[name]))
             for name, listener in listeners.items()
         }
+        behind = [one for one in said if order(one.id) > order(follower.start)]
+        verdicts["follower"] = judge(follower.records(), behind)
     assert not disagreements(said, tasks), (seed, killed)
     for name, verdict in verdicts.items():
         print(f"{name}: {verdict.events} events, {verdict.duplicates} of them came again")
         assert not verdict.wrong, (seed, name, killed, verdict.wrong[:10])
     assert verdicts["moody"].events > 100
+    assert follower.connections > 1, (seed, killed)

@@ -1,6 +1,7 @@
 -- Create a task and its sub-tasks, with their places in the indexes and in the engine's outbox; at the
 -- cap the oldest completed task makes room in this same step.
--- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks}
+-- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks,
+-- once or absent}
 local new = cjson.decode(ARGV[6])
 local tasks = index_key('tasks')
 
@@ -22,6 +23,12 @@ local function insert(one, parent, ordinal)
   end
 end
 
+-- A mark says that the task was created already, whether or not it is there still.
+local once = new.once
+if once and (redis.call('EXISTS', once[1]) == 0
+    or tonumber(redis.call('HGET', once[1], once[2]) or '0') >= once[3]) then
+  return answer('exists')
+end
 if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
@@ -35,6 +42,7 @@ for _ = 1, 10 do
   if not oldest then return answer('full') end
   remove(oldest)
 end
+if once then redis.call('HSET', once[1], once[2], once[3]) end
 insert(new.task)
 for ordinal, one in ipairs(new.subtasks) do insert(one, new.task.id, ordinal) end
 return answer('ok')
