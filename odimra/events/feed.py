@@ -309,9 +309,11 @@ class Feed:
 
     async def _verify(self) -> None:
         """End what was removed while nobody could hear of it."""
+        readers = list(self._readers.values())  # not who comes while the store answers
         there = await self.streams.of(self._hub)
-        for reader in [one for one in self._readers.values() if one.id not in there]:
-            self._terminate(reader)
+        for reader in readers:
+            if reader.id not in there:
+                self._terminate(reader)
 
     @property
     def _lease(self) -> int:

@@ -184,7 +184,11 @@ class Clients:
         self, method: str, url: str, body: object = None, who: str = "root", **headers: str
     ) -> tuple[int, dict[str, Any], Any]:
         given = {"X-Auth-Token": who} | {k.replace("_", "-"): v for k, v in headers.items()}
-        async with self.session.request(method, url, json=body, headers=given) as answer:
+        # A stream where an answer is meant has no end.
+        limit = aiohttp.ClientTimeout(total=15)
+        async with self.session.request(
+            method, url, json=body, headers=given, timeout=limit
+        ) as answer:
             text = await answer.text()
             return answer.status, json.loads(text) if text else {}, answer.headers
 

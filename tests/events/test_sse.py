@@ -403,6 +403,87 @@ async def test_streams_outlive_an_outage_of_the_store_and_lose_nothing(
     await until(lambda: _one_left(who, station))
 
 
+async def test_who_was_taken_for_dead_ends_its_streams(
+    make_station: MakeStation, who: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, other = await make_station(lease=0.3), await make_station(lease=0.3)
+    renew, read = late.streams.renew, late.streams.read
+
+    async def silent(*args: object) -> Any:
+        raise StoreUnavailable("away", retry_after=0.05)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(late.streams, "renew", silent)
+    monkeypatch.setattr(late.streams, "read", silent)
+    listener = await who.listen(late.url)
+    await until(lambda: no_destinations(who, other))
+    assert not listener.ended
+
+    async def nothing(*args: object) -> Any:
+        # What it reads is of later: the events that told of it are gone.
+        page = await read(*args)  # type: ignore[arg-type]
+        return type(page)(False, page.start, ())
+
+    monkeypatch.setattr(late.streams, "read", nothing)
+    monkeypatch.setattr(late.streams, "renew", renew)
+    await until(lambda: listener.ended)
+    assert listener.heard == ["SubscriptionTerminated"]
+
+
+async def test_a_step_that_breaks_silences_nobody(
+    station: Station, who: Clients, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = await who.listen(station.url)
+    read = station.streams.read
+    broken: list[str] = []
+
+    async def breaks(*args: object) -> Any:
+        broken.append("once")
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(station.streams, "read", breaks)
+    await until(lambda: len(broken) > 1)
+    monkeypatch.setattr(station.streams, "read", read)
+    await bring(tasks, states.COMPLETED)
+    await until(lambda: listener.tasks == LIFE)
+
+
+async def test_who_comes_back_while_the_store_is_away_is_served_when_it_is_back(
+    station: Station, who: Clients, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await who.listen(station.url)
+    await bring(tasks, states.COMPLETED)
+    await until(lambda: first.tasks == LIFE)
+    read = station.streams.read
+    tried: list[str] = []
+
+    async def away(*args: object) -> Any:
+        tried.append("once")
+        raise StoreUnavailable("away", retry_after=0.05)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(station.streams, "read", away)
+    place = first.records[0]["EventId"]
+    again = await who.listen(station.url, Last_Event_ID=place)
+    await until(lambda: len(tried) > 3)
+    monkeypatch.setattr(station.streams, "read", read)
+    await until(lambda: again.tasks == LIFE[1:])
+
+
+async def test_what_breaks_in_a_stream_ends_it_and_is_no_answer_in_an_answer(
+    station: Station,
+    who: Clients,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def breaks(*args: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(station.feed, "_catch_up", breaks)
+    response = await who.open(station.url)
+    assert await response.read() == b""  # a whole body, in chunks, of nothing
+    assert "broke" in caplog.text
+    await until(lambda: no_destinations(who, station))
+
+
 async def test_two_processes_tell_the_same(
     make_station: MakeStation, who: Clients, store: Store, tasks: Tasks
 ) -> None:
