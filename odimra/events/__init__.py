@@ -9,6 +9,7 @@ from odimra.events.errors import SubscriptionLimitReached, SubscriptionMissing
 from odimra.events.model import (
     DISABLED,
     ENABLED,
+    HEARTBEAT_MINUTES,
     RETRY_POLICIES,
     Event,
     Filters,
@@ -16,6 +17,7 @@ from odimra.events.model import (
     Rendered,
     Subscription,
 )
+from odimra.events.origins import OriginGone, ReadOrigin
 from odimra.events.push import Push, PushOptions
 from odimra.events.settings import (
     EventServiceSettings,
@@ -23,23 +25,28 @@ from odimra.events.settings import (
     event_service_settings,
 )
 from odimra.events.subscriptions import SubscriptionOptions, Subscriptions
+from odimra.events.trial import TestEvents
 
 __all__ = [
     "DISABLED",
     "ENABLED",
+    "HEARTBEAT_MINUTES",
     "RETRY_POLICIES",
     "Event",
     "EventServiceSettings",
     "EventSettings",
     "Filters",
     "NewSubscription",
+    "OriginGone",
     "Push",
     "PushOptions",
+    "ReadOrigin",
     "Rendered",
     "Subscription",
     "SubscriptionLimitReached",
     "SubscriptionMissing",
     "SubscriptionOptions",
     "Subscriptions",
+    "TestEvents",
     "event_service_settings",
 ]

@@ -9,6 +9,7 @@ from odimra.redfish.event_json import (
     RESOURCE_TYPES,
     SUBSCRIPTIONS,
 )
+from odimra.redfish.event_tests import actions
 from odimra.redfish.resource import Body, Call, Reply, Resource
 
 TYPE = "EventService.v1_12_0.EventService"
@@ -60,12 +61,16 @@ class EventServiceFace:
             "ResourceTypes": list(RESOURCE_TYPES),
             "Severities": list(SEVERITIES),
             "SubordinateResourcesSupported": True,
-            "IncludeOriginOfConditionSupported": False,
+            "OriginResourcesSupported": True,
+            "ExcludeMessageId": True,
+            "ExcludeRegistryPrefix": True,
+            "IncludeOriginOfConditionSupported": True,
             "Status": {
                 "State": "Enabled" if settings.enabled else "Disabled",
                 "Health": "OK",
             },
             "Subscriptions": {"@odata.id": SUBSCRIPTIONS},
+            "Actions": actions(),
         }
         return Reply(body=body, etag=str(settings.version))
 
