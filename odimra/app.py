@@ -46,6 +46,7 @@ from odimra.events import (
     Streams,
     Subscriptions,
     Teller,
+    TestEvents,
     Wording,
     event_service_settings,
 )
@@ -56,6 +57,7 @@ from odimra.options import (
     frame_options,
     push_options,
     query_options,
+    reach,
     store_options,
     stream_options,
     subscription_options,
@@ -67,6 +69,7 @@ from odimra.redfish import (
     chassis,
     event_destinations,
     event_service,
+    event_tests,
     json_schemas,
     machines,
     managers,
@@ -88,8 +91,10 @@ from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.frame import Frame
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
+from odimra.redfish.origin_reader import OriginReader
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
+from odimra.redfish.routes import schema_of
 from odimra.redfish.server import RedfishRunner, make_room
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.store import Store, StoreUnavailable
@@ -187,7 +192,7 @@ def redfish_resources(
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
-    found = [
+    found: list[Resource] = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
         *tasks.resources(house.tasks, representation, accepted, house.clock),
@@ -204,7 +209,12 @@ def redfish_resources(
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
         *event_service.resources(house.event_service),
-        *event_destinations.resources(house.subscriptions, house.streams, messages),
+        *event_tests.resources(
+            TestEvents(house.store), house.event_service, lambda uri: schema_of(uri, found)
+        ),
+        *event_destinations.resources(
+            house.subscriptions, house.streams, messages, reach(settings)
+        ),
         *sse.resources(told, settings.http.public_url),
     ]
     described = [resource.type for resource in found if resource.type is not None]
@@ -235,21 +245,32 @@ TRANSLATIONS: Translations = {
 }
 
 
-def application(house: House, service_uuid: str) -> tuple[web.Application, Frame, FastLane]:
-    """Return the application with its faces mounted."""
-    settings = house.settings
-    messages = Messages.load()
-    lane = FastLane(house.store.cache, house.access.peek)
-    told = feed(house, messages)
-    frame = Frame(
+def redfish_frame(
+    house: House,
+    messages: Messages,
+    service_uuid: str,
+    told: Feed,
+    lane: FastLane | None = None,
+) -> Frame:
+    """Return the frame with every resource of the Redfish face in it."""
+    return Frame(
         redfish_resources(house, messages, service_uuid, told),
         house.access,
         messages,
-        frame_options(settings),
+        frame_options(house.settings),
         privileges=PrivilegeMap.load(),
         translations=TRANSLATIONS,
         lane=lane,
     )
+
+
+def application(house: House, service_uuid: str) -> tuple[web.Application, Frame, FastLane]:
+    """Return the application with its faces mounted."""
+    settings = house.settings
+    lane = FastLane(house.store.cache, house.access.peek)
+    messages = Messages.load()
+    told = feed(house, messages)
+    frame = redfish_frame(house, messages, service_uuid, told, lane)
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     frame.mount(app)
     app.on_startup.append(lambda app: told.start())
@@ -356,12 +377,20 @@ async def serve_events(settings: Settings, store_url: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house:
-        await push(house).run(stop)
+        while not stop.is_set():
+            try:
+                service_uuid = await identity(house.store)
+            except StoreUnavailable as error:
+                log.warning("push waits for the store: %s", error)
+                await asyncio.sleep(error.retry_after)
+                continue
+            await push(house, service_uuid).run(stop)
 
 
-def push(house: House) -> Push:
+def push(house: House, service_uuid: str) -> Push:
     """Return the delivery of events to the subscribers, worded as Redfish words them."""
-    shown = EventRepresentation(Messages.load())
+    messages = Messages.load()
+    shown = EventRepresentation(messages)
 
     async def sees_all(account: str) -> bool:
         principal = await house.access.principal(account)
@@ -375,7 +404,12 @@ def push(house: House) -> Push:
         push_options(house.settings),
         render=shown.event,
         gap=shown.gap,
+        heartbeat=shown.heartbeat,
         sees_all=sees_all,
+        # Not served to anybody: events show resources by the same rules as answers do.
+        read_origin=OriginReader(
+            redfish_frame(house, messages, service_uuid, feed(house, messages)), house.access
+        ),
     )
 
 

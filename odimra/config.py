@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import json
 import math
 import typing
@@ -22,6 +21,7 @@ from typing import Any, cast
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from odimra import networks
 from odimra.resources import data_path
 
 LOCAL_FILE = "odimra.yaml"
@@ -148,7 +148,7 @@ class RedfishSettings:
 
 @dataclass(frozen=True, slots=True)
 class EventsSettings:
-    """Section ``events``; networks as :mod:`ipaddress` writes them, separated by blanks."""
+    """Section ``events``; networks as :mod:`odimra.networks` reads them."""
 
     processes: int
     progress_step_percent: int
@@ -159,6 +159,7 @@ class EventsSettings:
     keep_alive_seconds: float
     delivery_timeout_seconds: float
     denied_networks: str
+    allowed_networks: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,11 +437,11 @@ def _contradictions(merged: Mapping[str, Any]) -> Iterator[str]:
             "greater than access.lockout_duration_seconds, which is "
             f"{access['lockout_duration_seconds']}"
         )
-    for network in merged["events"]["denied_networks"].split():
+    for name in ("denied_networks", "allowed_networks"):
         try:
-            ipaddress.ip_network(network)
+            networks.parse(merged["events"][name])
         except ValueError as error:
-            yield f"events.denied_networks: {error}"
+            yield f"events.{name}: {error}"
     if bool(tls["certificate"]) != bool(tls["key"]):
         missing = "key" if tls["certificate"] else "certificate"
         other = "certificate" if tls["certificate"] else "key"

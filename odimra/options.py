@@ -5,8 +5,6 @@ Called by the composition root and by whoever puts a few rooms together (tests, 
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from odimra.access import (
     AccessOptions,
     HashingOptions,
@@ -17,6 +15,7 @@ from odimra.access import (
 from odimra.config import Settings
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
+from odimra.networks import Reach, parse
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
@@ -115,8 +114,14 @@ def push_options(settings: Settings) -> PushOptions:
         timeout=timeout,
         # A holder that is posting keeps its lease to the end of the post.
         lease=timeout + 5,
-        denied=tuple(map(ip_network, settings.events.denied_networks.split())),
+        reach=reach(settings),
     )
+
+
+def reach(settings: Settings) -> Reach:
+    """Return where events may be sent."""
+    given = settings.events
+    return Reach(parse(given.allowed_networks), parse(given.denied_networks))
 
 
 def frame_options(settings: Settings) -> FrameOptions:

@@ -15,6 +15,7 @@ from odimra.events.feed import Feed, FeedOptions
 from odimra.events.model import (
     DISABLED,
     ENABLED,
+    HEARTBEAT_MINUTES,
     RETRY_POLICIES,
     STREAMED,
     Event,
@@ -23,6 +24,7 @@ from odimra.events.model import (
     Rendered,
     Subscription,
 )
+from odimra.events.origins import OriginGone, ReadOrigin
 from odimra.events.push import Push, PushOptions
 from odimra.events.settings import (
     EventServiceSettings,
@@ -32,10 +34,12 @@ from odimra.events.settings import (
 from odimra.events.streams import NewStream, StreamOptions, Streams
 from odimra.events.subscriptions import SubscriptionOptions, Subscriptions
 from odimra.events.telling import Teller, Wording
+from odimra.events.trial import TestEvents
 
 __all__ = [
     "DISABLED",
     "ENABLED",
+    "HEARTBEAT_MINUTES",
     "RETRY_POLICIES",
     "STREAMED",
     "Event",
@@ -48,8 +52,10 @@ __all__ = [
     "Filters",
     "NewStream",
     "NewSubscription",
+    "OriginGone",
     "Push",
     "PushOptions",
+    "ReadOrigin",
     "Rendered",
     "StreamOptions",
     "Streams",
@@ -59,6 +65,7 @@ __all__ = [
     "SubscriptionOptions",
     "Subscriptions",
     "Teller",
+    "TestEvents",
     "Wording",
     "event_service_settings",
 ]

@@ -27,6 +27,10 @@ ENABLED = "Enabled"
 DISABLED = "Disabled"
 
 
+#: Minutes between two heartbeats where the subscriber says nothing of it.
+HEARTBEAT_MINUTES = 10
+
+
 @lru_cache(maxsize=1024)
 def key_of(message_id: str) -> str:
     """Return ``Prefix.Key`` of a MessageId; the version between them is ignored."""
@@ -127,6 +131,7 @@ class Filters:
     origin_resources: tuple[str, ...] = ()
     subordinate_resources: bool = False
     severities: tuple[str, ...] = ()
+    event_types: tuple[str, ...] = ()
 
     def stored(self) -> str:
         """Return the stored form."""
@@ -151,10 +156,14 @@ class NewSubscription:
     verify_certificate: bool = False
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     filters: Filters = Filters()
+    include_origin: bool = False
+    backups: Sequence[str] = ()
+    send_heartbeat: bool | None = None
+    heartbeat_minutes: int | None = None
 
     def stored(self) -> dict[str, str]:
-        """Return the fields of the document."""
-        return {
+        """Return the fields of the document; what was not said has none."""
+        said = {
             "destination": self.destination,
             "owner": self.owner,
             "context": self.context,
@@ -164,6 +173,25 @@ class NewSubscription:
             "filters": self.filters.stored(),
             "state": ENABLED,
         }
+        if self.include_origin:
+            said["include_origin"] = "1"
+        if self.backups:
+            said["backups"] = stored_backups(self.backups)
+        if self.send_heartbeat is not None:
+            said["send_heartbeat"] = "1" if self.send_heartbeat else "0"
+        if self.heartbeat_minutes is not None:
+            said["heartbeat_minutes"] = str(self.heartbeat_minutes)
+        return said
+
+
+def stored_backups(destinations: Iterable[str]) -> str:
+    """Return the stored form of the backup destinations."""
+    return orjson.dumps(list(destinations)).decode()
+
+
+def heartbeat_ms(send: bool | None, minutes: int | None) -> int | None:
+    """Return the interval of heartbeats in milliseconds; None when none are sent."""
+    return (minutes or HEARTBEAT_MINUTES) * 60_000 if send else None
 
 
 def stored_headers(headers: Iterable[tuple[str, str]]) -> str:
@@ -177,6 +205,7 @@ class Subscription:
 
     Of a stream of server-sent events (``type`` is ``SSE``) ``hub`` names who serves it, and
     ``filtered`` says whether it has a ``$filter``, which is not kept.
+    ``send_heartbeat`` and ``heartbeat_minutes`` are None where nothing was said of them.
     """
 
     id: str
@@ -192,11 +221,21 @@ class Subscription:
     type: str = PUSHED
     hub: str = ""
     filtered: bool = False
+    include_origin: bool = False
+    backups: tuple[str, ...] = ()
+    send_heartbeat: bool | None = None
+    heartbeat_minutes: int | None = None
+
+    @property
+    def heartbeat_ms(self) -> int | None:
+        """The interval of heartbeats in milliseconds; None when none are sent."""
+        return heartbeat_ms(self.send_heartbeat, self.heartbeat_minutes)
 
     @classmethod
     def load(cls, subscription_id: str, document: Document) -> Subscription:
         """Read the document of a subscription."""
         text = document.fields
+        send, minutes = text.get("send_heartbeat"), text.get("heartbeat_minutes")
         return cls(
             id=subscription_id,
             destination=text["destination"],
@@ -211,4 +250,8 @@ class Subscription:
             type=text.get("type", PUSHED),
             hub=text.get("hub", ""),
             filtered="filtered" in text,
+            include_origin=text.get("include_origin") == "1",
+            backups=tuple(orjson.loads(text.get("backups", "[]"))),
+            send_heartbeat=None if send is None else send == "1",
+            heartbeat_minutes=None if minutes is None else int(minutes),
         )

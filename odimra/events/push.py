@@ -15,15 +15,23 @@ from dataclasses import dataclass
 
 from odimra.clock import Clock
 from odimra.events import model
-from odimra.events.delivery import Delivery, DeliveryContext, Progress, SeesAll, Wake
+from odimra.events.delivery import Delivery, DeliveryContext, Progress, SeesAll
 from odimra.events.model import Rendered
-from odimra.events.sender import HttpSender, Network
+from odimra.events.origins import ReadOrigin
+from odimra.events.sender import HttpSender
 from odimra.events.settings import EventServiceSettings
 from odimra.events.subscriptions import Subscriptions
+from odimra.events.wake import Wake
 from odimra.events.window import Render, Window
+from odimra.networks import Reach
 from odimra.store import Script, Store, StoreUnavailable
 
 log = logging.getLogger(__name__)
+
+EVERYWHERE = Reach()
+#: A delivery that broke is left to other processes for so long, in seconds: what broke it here may
+#: well break it again.
+BROKEN = 15.0
 
 CLAIM = Script.from_package("odimra.events", "lua/claim.lua")
 
@@ -35,7 +43,7 @@ class PushOptions:
     ``timeout`` of one delivery; ``lease``: after so long another process takes over what a dead one
     delivered, more than ``timeout``; ``scan``: how often subscriptions without a holder are looked
     for; ``poll``: how often the stream's end is looked at; ``batch`` entries are read at once;
-    nothing is sent to ``denied`` networks.
+    nothing is sent out of ``reach``.
     """
 
     timeout: float = 10.0
@@ -43,7 +51,7 @@ class PushOptions:
     scan: float = 0.5
     poll: float = 0.02
     batch: int = 200
-    denied: tuple[Network, ...] = ()
+    reach: Reach = EVERYWHERE
 
 
 class Push:
@@ -59,11 +67,15 @@ class Push:
         *,
         render: Render,
         gap: Callable[[str, int], Rendered],
+        heartbeat: Callable[[int], Rendered],
         sees_all: SeesAll,
+        read_origin: ReadOrigin,
     ) -> None:
         """``render`` words an event, ``gap`` the one that says that history is lost.
 
-        ``sees_all`` tells whether an account may hear of what is other accounts' own.
+        ``heartbeat`` words what says at a time in ms that the service works. ``sees_all`` tells
+        whether an account may hear of what is other accounts' own, ``read_origin`` reads a
+        resource as an account may.
         """
         if options.timeout >= options.lease:
             raise ValueError("a lease must outlive a delivery")
@@ -74,7 +86,11 @@ class Push:
         self._clock = clock
         self._window = Window(store, render, batch=options.batch)
         self._gap = gap
+        self._heartbeat = heartbeat
         self._sees_all = sees_all
+        self._read_origin = read_origin
+        #: Until when subscriptions are left alone whose delivery broke here.
+        self._broken: dict[str, int] = {}
         self._held: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
 
     @property
@@ -93,9 +109,7 @@ class Push:
         stopping = asyncio.create_task(stopped(), name="push-stop")
         tail = asyncio.create_task(self._tail(), name="push-tail")
         try:
-            async with HttpSender(
-                timeout=self.options.timeout, denied=self.options.denied
-            ) as sender:
+            async with HttpSender(timeout=self.options.timeout, reach=self.options.reach) as sender:
                 context = DeliveryContext(
                     self._store,
                     self._subscriptions,
@@ -104,7 +118,9 @@ class Push:
                     sender,
                     self._window,
                     self._gap,
+                    self._heartbeat,
                     self._sees_all,
+                    self._read_origin,
                     self.options.lease,
                     self.options.timeout,
                 )
@@ -135,7 +151,13 @@ class Push:
 
     async def _take(self, context: DeliveryContext) -> None:
         """Take every subscription that has no holder."""
-        free = [one for one in await self._subscriptions.ids() if one not in self._held]
+        now = self._clock.now_ms()
+        self._broken = {one: until for one, until in self._broken.items() if until > now}
+        free = [
+            one
+            for one in await self._subscriptions.ids()
+            if one not in self._held and one not in self._broken
+        ]
         await asyncio.gather(*(self._claim(context, one) for one in free))
 
     async def _claim(self, context: DeliveryContext, subscription_id: str) -> None:
@@ -162,6 +184,7 @@ class Push:
         self._held.pop(subscription_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("subscription %s: delivery broke", subscription_id, exc_info=error)
+            self._broken[subscription_id] = self._clock.now_ms() + round(BROKEN * 1000)
 
     async def _tail(self) -> None:
         """Wake the deliveries when the stream has grown: one look for all of them."""

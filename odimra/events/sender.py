@@ -5,117 +5,114 @@ Nothing of the destination's credentials reaches a log: neither its URI nor its 
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+import asyncio
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDict
 
 from odimra.events.model import Subscription
+from odimra.events.resolver import GuardedConnector, GuardedResolver
+from odimra.networks import Reach
 
-#: Bytes of an answer that are read so that the connection can be used again.
+#: Bytes of an answer that are read, and seconds that are waited for them, so that the connection
+#: can be used again. Whoever answers more, or slower, gets a new one next time.
 READ = 16 * 1024
-
-
-Network = IPv4Network | IPv6Network
-
-
-class DestinationDenied(OSError):
-    """The destination lies in a network to which nothing is sent."""
-
-
-def denied(address: str, networks: Sequence[Network]) -> bool:
-    """Tell whether an address lies in one of ``networks``, also when it is mapped into IPv6."""
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in network for network in networks)
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names, but not to denied addresses: what is checked is what is connected to."""
-
-    def __init__(self, networks: Sequence[Network]) -> None:
-        self._networks = networks
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of ``host``. Raises :class:`DestinationDenied` if any is denied."""
-        found = await self._inner.resolve(host, port, family)
-        if any(denied(one["host"], self._networks) for one in found):
-            raise DestinationDenied
-        return found
-
-    async def close(self) -> None:
-        """Let go of nothing."""
-        await self._inner.close()
+DRAIN = 1.0
 
 
 class Sender(Protocol):
     """Who posts."""
 
-    async def post(self, subscription: Subscription, body: bytes) -> str | None:
+    async def post(self, subscription: Subscription, destination: str, body: bytes) -> str | None:
         """Return None when ``body`` was delivered, else what went wrong, without secrets."""
+
+
+@dataclass(slots=True)
+class _Try:
+    """What is learnt of one try: whether its connection had been used before, and the answer."""
+
+    reused: bool = False
+    status: int | None = None
 
 
 class HttpSender:
     """Posts by HTTP. Use it as an asynchronous context."""
 
-    def __init__(self, *, timeout: float, denied: Sequence[Network] = ()) -> None:
-        """Every delivery ends within ``timeout`` seconds; none goes to a ``denied`` network."""
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._denied = denied
+    def __init__(self, *, timeout: float, reach: Reach | None = None) -> None:
+        """Every delivery ends within ``timeout`` seconds; none goes out of ``reach``."""
+        self._timeout = timeout
+        self._reach = reach or Reach()
 
     async def __aenter__(self) -> HttpSender:
+        traces = aiohttp.TraceConfig()
+        traces.on_connection_reuseconn.append(_reused)
+        self._resolver = GuardedResolver(self._reach)
         self._session = aiohttp.ClientSession(
-            # No limit: a subscriber that hangs must not take the place of another. There is at most
-            # one delivery per subscription at a time, and subscriptions are limited.
-            connector=aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(self._denied)),
+            connector=GuardedConnector(self._reach, self._resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=None),  # see post()
+            trace_configs=[traces],
+            # Of an answer only its status counts: a few bytes must not become many.
+            auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding",),
             trust_env=False,
         )
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._session.close()
+        await self._resolver.close()
 
-    async def post(self, subscription: Subscription, body: bytes) -> str | None:
+    async def post(self, subscription: Subscription, destination: str, body: bytes) -> str | None:
         """Return None when ``body`` was delivered, else what went wrong, without secrets."""
-        headers = dict(subscription.headers)
-        headers |= {"Content-Type": "application/json; charset=utf-8", "User-Agent": "odimra"}
-        headers["OData-Version"] = "4.0"
-        status: int | None = None
+        tried = _Try()
         try:
-            self._check(subscription.destination)
-            async with self._session.post(
-                subscription.destination,
-                data=body,
-                headers=headers,
-                # A redirect is no delivery, and would carry the headers to somebody else.
-                allow_redirects=False,
-                ssl=subscription.verify_certificate,
-            ) as response:
-                status = response.status
-                await response.content.read(READ)
+            async with asyncio.timeout(self._timeout):
+                try:
+                    await self._post(subscription, destination, body, tried)
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                    # A connection that had been idle may have been closed while the request was on
+                    # its way. That says nothing of the destination: a new one does.
+                    if not tried.reused or tried.status is not None:
+                        raise
+                    tried = _Try()
+                    await self._post(subscription, destination, body, tried)
         # ValueError: a URI or a header that only the client library finds fault with.
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            if status is None:
+            if tried.status is None:
                 return type(error).__name__
             # The status had come: what happens to the rest of the answer changes nothing.
-        return None if 200 <= (status or 0) < 300 else f"status {status}"
+        return None if 200 <= (tried.status or 0) < 300 else f"status {tried.status}"
 
-    def _check(self, destination: str) -> None:
-        # The client library asks no resolver for what is an address already.
-        host = urlsplit(destination).hostname or ""
-        try:
-            literal = denied(host, self._denied)
-        except ValueError:
-            return  # a name: the resolver judges it
-        if literal:
-            raise DestinationDenied
+    async def _post(
+        self, subscription: Subscription, destination: str, body: bytes, tried: _Try
+    ) -> None:
+        headers = CIMultiDict(subscription.headers)
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        headers["User-Agent"] = "odimra"
+        headers["OData-Version"] = "4.0"
+        async with self._session.post(
+            destination,
+            data=body,
+            headers=headers,
+            # A redirect is no delivery, and would carry the headers to somebody else.
+            allow_redirects=False,
+            ssl=subscription.verify_certificate,
+            trace_request_ctx=tried,
+        ) as response:
+            tried.status = response.status
+            async with asyncio.timeout(DRAIN):
+                left = READ
+                while left > 0 and (chunk := await response.content.read(left)):
+                    left -= len(chunk)
+
+
+async def _reused(
+    session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    params: aiohttp.TraceConnectionReuseconnParams,
+) -> None:
+    context.trace_request_ctx.reused = True

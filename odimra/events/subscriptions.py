@@ -11,7 +11,13 @@ import orjson
 
 from odimra.clock import Clock
 from odimra.events.errors import SubscriptionLimitReached, SubscriptionMissing
-from odimra.events.model import DISABLED, ENABLED, NewSubscription, Subscription
+from odimra.events.model import (
+    DISABLED,
+    ENABLED,
+    NewSubscription,
+    Subscription,
+    heartbeat_ms,
+)
 from odimra.store import NEWS, Document, Script, Store, VersionMismatch
 
 _LUA = "odimra.events"
@@ -89,11 +95,22 @@ class Subscriptions:
                 self.delivery(subscription_id),
                 self._store.keys.events,
             ],
-            args=[self._given(subscription_id, set=new.stored(), limit=self.options.limit)],
+            args=[
+                self._given(
+                    subscription_id,
+                    set=new.stored(),
+                    limit=self.options.limit,
+                    heartbeat_at=self._first_heartbeat(new),
+                )
+            ],
         )
         if reply[0] == b"limit":
             raise SubscriptionLimitReached
         return Subscription.load(subscription_id, Document.from_reply(reply[1]))
+
+    def _first_heartbeat(self, new: NewSubscription) -> int | None:
+        interval = heartbeat_ms(new.send_heartbeat, new.heartbeat_minutes)
+        return None if interval is None else self._clock.now_ms() + interval
 
     async def get(self, subscription_id: str) -> Subscription | None:
         """Return a subscription."""
@@ -126,12 +143,24 @@ class Subscriptions:
             subscription_id, set=dict(fields), expect=None if expect is None else sorted(expect)
         )
 
-    async def suspend(self, subscription_id: str, *, token: str | None = None) -> Subscription:
+    async def suspend(
+        self,
+        subscription_id: str,
+        *,
+        expect: Iterable[int] | None = None,
+        token: str | None = None,
+    ) -> Subscription:
         """Stop its delivery until it is resumed; ``token`` is that of the lease's holder.
 
-        Raises :class:`SubscriptionMissing`, :class:`LeaseLost`.
+        Raises :class:`SubscriptionMissing`, :class:`~odimra.store.VersionMismatch`,
+        :class:`LeaseLost`.
         """
-        return await self._change(subscription_id, set={"state": DISABLED}, token=token)
+        return await self._change(
+            subscription_id,
+            set={"state": DISABLED},
+            expect=None if expect is None else sorted(expect),
+            token=token,
+        )
 
     async def resume(
         self, subscription_id: str, *, buffered_seconds: float | None = None

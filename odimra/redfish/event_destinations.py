@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from odimra.access import Principal
 from odimra.events import (
     ENABLED,
+    HEARTBEAT_MINUTES,
     STREAMED,
     Filters,
     NewSubscription,
@@ -23,8 +23,10 @@ from odimra.events import (
     SubscriptionMissing,
     Subscriptions,
 )
-from odimra.events.model import TERMINATE, key_of, prefix_of, stored_headers
+from odimra.events.model import TERMINATE, key_of, prefix_of, stored_backups, stored_headers
+from odimra.networks import Reach
 from odimra.redfish import errors
+from odimra.redfish.destinations import BACKUPS, backups, destination, http_headers
 from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import REGISTRY_PREFIXES, RESOURCE_TYPES, SUBSCRIPTIONS
 from odimra.redfish.messages import Messages, UnknownMessage
@@ -39,30 +41,6 @@ TRANSLATIONS: Translations = {
     SubscriptionMissing: lambda error: errors.resource_not_found("EventDestination", str(error)),
 }
 
-#: Headers that belong to the delivery itself (RFC 9110), in lower case.
-RESERVED = frozenset(
-    {
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "keep-alive",
-        "odata-version",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    }
-)
-MOST_HEADERS = 32
-LONGEST_HEADER = 8192
-LONGEST_DESTINATION = 2048
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
-HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
 #: The filters: properties and what they are of a subscription.
 FILTERS = {
     "RegistryPrefixes": "registry_prefixes",
@@ -72,11 +50,18 @@ FILTERS = {
     "ResourceTypes": "resource_types",
     "Severities": "severities",
 }
+SEND_HEARTBEAT = "SendHeartbeat"
+HEARTBEAT_INTERVAL = "HeartbeatIntervalMinutes"
 
 
-def resources(subscriptions: Subscriptions, streams: Streams, messages: Messages) -> list[Resource]:
-    """Return the routes."""
-    face = EventDestinationFace(subscriptions, streams, messages)
+def resources(
+    subscriptions: Subscriptions,
+    streams: Streams,
+    messages: Messages,
+    reach: Reach | None = None,
+) -> list[Resource]:
+    """Return the routes; ``reach`` is where events may be sent, None for everywhere."""
+    face = EventDestinationFace(subscriptions, streams, messages, reach or Reach())
     one = f"{SUBSCRIPTIONS}/{{subscription}}"
     return [
         Resource(
@@ -141,7 +126,7 @@ def representation(subscription: Subscription) -> Body:
         "Protocol": "Redfish",
         "SubscriptionType": subscription.type,
         "EventFormatType": "Event",
-        "IncludeOriginOfCondition": False,
+        "IncludeOriginOfCondition": subscription.include_origin,
         "Status": {"State": subscription.state, "Health": "OK"},
     }
     if not subscription.filtered:
@@ -167,57 +152,12 @@ def _delivery_of(subscription: Subscription) -> Body:
         "DeliveryRetryPolicy": subscription.policy,
         "VerifyCertificate": subscription.verify_certificate,
         "HttpHeaders": [],  # never told
+        BACKUPS: list(subscription.backups),
+        **_if_said(subscription),
         "Actions": {
             f"#{action}": {"target": f"{actions}/{action}"} for action in (RESUME, SUSPEND)
         },
     }
-
-
-def destination(value: Any) -> str:
-    """Return a Destination that events can be posted to: an absolute HTTP(S) URI.
-
-    Refuses credentials in it: whoever may read subscriptions would read them. A value that is
-    refused is not repeated in the error, for the same reason.
-    """
-    if isinstance(value, str) and len(value) <= LONGEST_DESTINATION and value.isprintable():
-        try:
-            parts = urlsplit(value)
-            usable = (
-                parts.scheme in ("http", "https")
-                and bool(parts.hostname)
-                and "@" not in parts.netloc
-                and parts.port != 0
-                and not parts.fragment
-                and " " not in value
-            )
-        except ValueError:
-            usable = False
-        if usable:
-            return value
-    raise errors.property_value_error("Destination")
-
-
-def http_headers(value: Any) -> list[tuple[str, str]]:
-    """Return HttpHeaders as pairs; a header that cannot be sent is refused, never repeated."""
-    if not isinstance(value, list) or len(value) > MOST_HEADERS:
-        raise errors.property_value_error("HttpHeaders")
-    pairs: list[tuple[str, str]] = []
-    for number, one in enumerate(value):
-        if not isinstance(one, dict) or not one:
-            raise errors.property_value_error(f"HttpHeaders/{number}")
-        for name, content in one.items():
-            if (
-                not HEADER_NAME.fullmatch(name)
-                or name.lower() in RESERVED
-                or not isinstance(content, str)
-                or len(content) > LONGEST_HEADER
-                or not HEADER_VALUE.fullmatch(content)
-            ):
-                raise errors.property_value_error(f"HttpHeaders/{number}")
-            pairs.append((name, content))
-    if len(pairs) > MOST_HEADERS:
-        raise errors.property_value_error("HttpHeaders")
-    return pairs
 
 
 #: ``P1DT2H3M4.5S``; the schema has checked that there is something behind P.
@@ -236,10 +176,17 @@ def seconds_of(duration: str) -> float:
 class EventDestinationFace:
     """The handlers."""
 
-    def __init__(self, subscriptions: Subscriptions, streams: Streams, messages: Messages) -> None:
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        streams: Streams,
+        messages: Messages,
+        reach: Reach,
+    ) -> None:
         self._subscriptions = subscriptions
         self._streams = streams
         self._messages = messages
+        self._reach = reach
 
     @staticmethod
     def _reply(subscription: Subscription, status: int = 200) -> Reply:
@@ -259,13 +206,17 @@ class EventDestinationFace:
         body = call.body
         subscription = await self._subscriptions.create(
             NewSubscription(
-                destination(body["Destination"]),
+                destination(body["Destination"], self._reach),
                 call.principal.account,
                 body.get("Context") or "",
                 body.get("DeliveryRetryPolicy", TERMINATE),
                 body.get("VerifyCertificate") or False,
-                http_headers(body.get("HttpHeaders") or []),
+                http_headers(_given(body, "HttpHeaders")),
                 self._filters(body),
+                include_origin=body.get("IncludeOriginOfCondition") or False,
+                backups=backups(_given(body, BACKUPS), self._reach),
+                send_heartbeat=body.get(SEND_HEARTBEAT),
+                heartbeat_minutes=_interval(body),
             )
         )
         reply = self._reply(subscription, 201)
@@ -281,6 +232,7 @@ class EventDestinationFace:
                 self._known(message_id, f"{name}/{number}")
         return Filters(
             **{field: tuple(body.get(name) or ()) for name, field in FILTERS.items()},
+            event_types=tuple(body.get("EventTypes") or ()),
             origin_resources=tuple(one["@odata.id"] for one in body.get("OriginResources") or ()),
             subordinate_resources=body.get("SubordinateResources") or False,
         )
@@ -331,6 +283,8 @@ class EventDestinationFace:
             fields["policy"] = body["DeliveryRetryPolicy"]
         if "VerifyCertificate" in body:
             fields["verify_certificate"] = "1" if body["VerifyCertificate"] else "0"
+        if BACKUPS in body:
+            fields["backups"] = stored_backups(backups(body[BACKUPS], self._reach))
         if "HttpHeaders" in body:
             fields["headers"] = stored_headers(http_headers(body["HttpHeaders"]))
         return self._reply(
@@ -365,10 +319,34 @@ class EventDestinationFace:
         return Reply(204)
 
 
+def _given(body: Body, name: str) -> Any:
+    """Return an array that no schema has checked; null and nothing are an empty one."""
+    value = body.get(name)
+    return [] if value is None else value
+
+
 def _listed(body: Body, name: str, allowed: tuple[str, ...]) -> None:
     for number, value in enumerate(body.get(name) or ()):
         if value not in allowed:
             raise errors.property_value_not_in_list(value, f"{name}/{number}")
+
+
+def _interval(body: Body) -> int | None:
+    """Return the interval of heartbeats, which is nothing without SendHeartbeat (v1_16_0)."""
+    send, minutes = body.get(SEND_HEARTBEAT), body.get(HEARTBEAT_INTERVAL)
+    if send is None and minutes is not None:
+        raise errors.property_missing(SEND_HEARTBEAT)
+    return HEARTBEAT_MINUTES if send and minutes is None else minutes
+
+
+def _if_said(subscription: Subscription) -> Body:
+    """Return what is shown only where the subscriber has said something of it."""
+    said: Body = {
+        SEND_HEARTBEAT: subscription.send_heartbeat,
+        HEARTBEAT_INTERVAL: subscription.heartbeat_minutes,
+        "EventTypes": list(subscription.filters.event_types) or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _manages(principal: Principal) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from odimra.clock import iso
 from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
@@ -50,9 +52,10 @@ ORIGINS = {
 #: What events can be filtered by.
 RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
 #: Registries that events use.
-REGISTRY_PREFIXES = ("Base", "ResourceEvent", "TaskEvent")
+REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
 TERMINATED = "SubscriptionTerminated"
+HEARTBEAT = "HeartbeatEvent.RedfishServiceFunctional"
 
 
 def origin(event: Event) -> tuple[str, str]:
@@ -72,12 +75,26 @@ class EventRepresentation:
 
     def event(self, event: Event) -> Rendered:
         """Return an event of the stream as its subscribers see it."""
+        if event.given:
+            return self._given(event)
         uri, resource_type = origin(event)
         args = [part for part in (event.task, event.percent) if part]
         record = self._record(
             f"{event.registry}.{event.message}", args, event.id, event.at, event.severity, uri
         )
         return Rendered(record, uri, resource_type, event.owner)
+
+    @staticmethod
+    def _given(event: Event) -> Rendered:
+        """Return a test event: what was handed in, and what Event v1_13_0 cannot do without."""
+        record = {"EventType": "Other", "EventId": event.id, **orjson.loads(event.given)}
+        about = record.get("OriginOfCondition", {})
+        return Rendered(record, about.get("@odata.id", ""), event.resource_type, event.owner)
+
+    def heartbeat(self, at: int) -> Rendered:
+        """Return the event that says at a time in ms that the service works."""
+        record = self._record(HEARTBEAT, [], f"heartbeat-{at}", at, "OK", EVENT_SERVICE)
+        return Rendered(record, EVENT_SERVICE, "EventService")
 
     def gap(self, cursor: str, at: int) -> Rendered:
         """Return the event that says that some behind the stream id ``cursor`` may be lost."""

@@ -11,6 +11,7 @@ from odimra.redfish.event_json import (
     STREAM,
     SUBSCRIPTIONS,
 )
+from odimra.redfish.event_tests import actions
 from odimra.redfish.resource import Body, Call, Reply, Resource
 
 TYPE = "EventService.v1_12_0.EventService"
@@ -62,7 +63,10 @@ class EventServiceFace:
             "ResourceTypes": list(RESOURCE_TYPES),
             "Severities": list(SEVERITIES),
             "SubordinateResourcesSupported": True,
-            "IncludeOriginOfConditionSupported": False,
+            "OriginResourcesSupported": True,
+            "ExcludeMessageId": True,
+            "ExcludeRegistryPrefix": True,
+            "IncludeOriginOfConditionSupported": True,
             "Status": {
                 "State": "Enabled" if settings.enabled else "Disabled",
                 "Health": "OK",
@@ -71,6 +75,7 @@ class EventServiceFace:
             "SSEFilterPropertiesSupported": event_filter.SUPPORTED,
             "SSEIncludeOriginOfConditionSupported": False,
             "Subscriptions": {"@odata.id": SUBSCRIPTIONS},
+            "Actions": actions(),
         }
         return Reply(body=body, etag=str(settings.version))
 

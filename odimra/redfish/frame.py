@@ -47,6 +47,10 @@ NOBODY = Principal("", "", frozenset(), None, False, "")
 PRINCIPAL = "odimra.principal"
 
 
+class ResourceGone(Exception):
+    """There is no resource at a URI; the text is the URI."""
+
+
 class Authenticator(Protocol):
     """Who finds out who asks; see :class:`odimra.access.Access`."""
 
@@ -225,22 +229,46 @@ class Frame:
 
         None when there is none or the caller may not read it: a link to it stays a link.
         """
+        try:
+            return await self._within(uri, call)
+        except Exception as error:
+            if self._status(error) in (403, 404):
+                return None
+            raise
+
+    async def read(self, uri: str, principal: Principal) -> Body | None:
+        """Return the resource at ``uri`` as ``principal`` would get it now, without a request.
+
+        None when it may not be read or cannot be. Raises :class:`ResourceGone` when there is none,
+        :class:`~odimra.store.StoreUnavailable`.
+        """
+        try:
+            return await self._within(uri, Call(None, principal, {}))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            status = self._status(error)
+            if status == 404:
+                raise ResourceGone(uri) from None
+            if status is None:
+                log.error("reading %s broke", uri, exc_info=error)
+            return None
+
+    async def _within(self, uri: str, call: Call) -> Body | None:
+        """Return what a GET of ``uri`` by the caller of ``call`` is answered with, None for none.
+
+        Raises what its handler does.
+        """
         found = self._routes.find(uri)
         endpoint = None if found is None else found[0].endpoints.get("GET")
         if found is None or endpoint is None:
-            return None
+            raise errors.invalid_uri(uri)
         if not endpoint.open and not endpoint.rule.admits(call.principal, uri):
-            return None
-        inner = Call(call.request, call.principal, found[1], inner=True, at=uri)
-        try:
-            reply = await endpoint.handler(inner)
-            if isinstance(reply, Collection):
-                reply = await self._no_query.collection(reply, self._fetcher(call))
-        except Exception as error:
-            said = error if isinstance(error, RedfishError) else self._known(error)
-            if said is not None and said.status in (403, 404):
-                return None
-            raise
+            raise errors.insufficient_privilege()
+        inner = Call(call.asked, call.principal, found[1], inner=True, at=uri)
+        reply = await endpoint.handler(inner)
+        if isinstance(reply, Collection):
+            reply = await self._no_query.collection(reply, self._fetcher(call))
         if isinstance(reply, web.StreamResponse) or reply.status != 200:
             return None
         if reply.body is None:
@@ -304,6 +332,11 @@ class Frame:
         if request is not None:
             self._allow_origin(request, response)
         return response
+
+    def _status(self, error: Exception) -> int | None:
+        """Return the status that an error is answered with, None for one that nobody knows."""
+        said = error if isinstance(error, RedfishError) else self._known(error)
+        return None if said is None else said.status
 
     def _known(self, error: Exception) -> RedfishError | None:
         for kind in type(error).__mro__:

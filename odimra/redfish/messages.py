@@ -14,7 +14,7 @@ import yaml
 
 from odimra.resources import data_path
 
-REGISTRIES = ("Base", "TaskEvent", "ResourceEvent")
+REGISTRIES = ("Base", "TaskEvent", "ResourceEvent", "HeartbeatEvent")
 ARGUMENT = re.compile(r"%(\d)")
 
 

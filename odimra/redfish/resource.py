@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 
 
+class NotAsked(Exception):
+    """There is no request: the resource at that URI is read from within the service."""
+
+
 @dataclass(slots=True)
 class Call:
     """What a handler gets: who asks, for what, with which body.
 
     ``if_match`` holds the ETags of the request as they stand in it (quoted), ``("*",)`` for any,
     empty when none can be read, None when there is no such header. ``body`` has passed its schema.
-    ``inner`` is set when the resource is read for another one's answer (``$expand``) and a rendered
-    body is of no use; ``at`` is then where it is.
+    ``inner`` is set when the resource is read for another one's answer (``$expand``) or for an
+    event, and a rendered body is of no use; ``at`` is then where it is. ``asked`` is the request,
+    None where nobody has sent one.
     """
 
-    request: web.Request
+    asked: web.Request | None
     principal: Principal
     params: Mapping[str, str]
     body: Body = field(default_factory=dict, repr=False)
@@ -40,9 +45,16 @@ class Call:
     at: str | None = None
 
     @property
+    def request(self) -> web.Request:
+        """The request. Raises :class:`NotAsked`; a handler that reads an inner one is wrong."""
+        if self.asked is None:
+            raise NotAsked(self.at)
+        return self.asked
+
+    @property
     def method(self) -> str:
         """The verb."""
-        return self.request.method
+        return "GET" if self.asked is None else self.asked.method
 
     @property
     def uri(self) -> str:

@@ -134,3 +134,19 @@ class Routes:
 
 def _segments(path: str) -> list[str]:
     return path.strip("/").split("/")
+
+
+def schema_of(uri: str, resources: Iterable[Resource]) -> str:
+    """Return the name of the schema of what ``resources`` have at ``uri``; empty when nothing."""
+    asked = _segments(uri)
+    for resource in resources:
+        parts = _segments(resource.path)
+        if (
+            resource.type is not None
+            and len(parts) == len(asked)
+            and all(
+                part == one or part.startswith("{") for part, one in zip(parts, asked, strict=True)
+            )
+        ):
+            return resource.type.partition(".")[0]
+    return ""

@@ -189,7 +189,7 @@ class TaskFace:
         return self._reply(call, found)
 
     def _reply(self, call: Call, found: Rendered) -> Reply:
-        if call.request.query_string or call.inner:
+        if call.inner or call.request.query_string:
             body = self._representation.task(found.task, self._clock.now_ms())
             return Reply(body=body, etag=found.etag)
         key = self._tasks.store.keys.task(found.task.id)

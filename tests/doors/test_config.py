@@ -157,6 +157,10 @@ def test_variables_have_the_type_of_their_setting():
             {"events.denied_networks": "10.0.0.0/8 10.1.1.1/8"},
             "events.denied_networks: 10.1.1.1/8 has host bits set",
         ),
+        (
+            {"events.allowed_networks": "10.0.0.0/8 privat"},
+            "events.allowed_networks: 'privat' is no network, and none of private, loopback",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(overrides, line):

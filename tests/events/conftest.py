@@ -23,11 +23,19 @@ from odimra.events import (
     Subscription,
     SubscriptionOptions,
     Subscriptions,
+    TestEvents,
     event_service_settings,
 )
+from odimra.networks import Reach
+from odimra.redfish import event_destinations, event_service, event_tests
 from odimra.redfish.event_json import EventRepresentation
+from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.messages import Messages
+from odimra.redfish.privileges import PrivilegeMap
+from odimra.redfish.resource import Resource
+from odimra.redfish.routes import schema_of
 from odimra.store import Store
+from tests.events.face import Desk, Doorman
 from tests.events.station import Clients, MakeStation, Station, clients
 from tests.fakes import FakeClock
 
@@ -105,6 +113,9 @@ class Stand:
         self._shown = EventRepresentation(Messages.load())
         #: Accounts that hear of what is other accounts' own.
         self.administrators = {"ann"}
+        #: Resources that events can carry, by their URIs; who read which.
+        self.origins: dict[str, bytes | Exception] = {}
+        self.read: list[tuple[str, str]] = []
         self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     def push(self, **options: Any) -> Push:
@@ -117,11 +128,20 @@ class Stand:
             PushOptions(**options),
             render=self._shown.event,
             gap=self._shown.gap,
+            heartbeat=self._shown.heartbeat,
             sees_all=self._sees_all,
+            read_origin=self._read_origin,
         )
         stop = asyncio.Event()
         self._running.append((stop, asyncio.create_task(push.run(stop))))
         return push
+
+    async def _read_origin(self, uri: str, account: str) -> bytes | None:
+        self.read.append((uri, account))
+        found = self.origins.get(uri)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def _sees_all(self, account: str) -> bool:
         return account in self.administrators
@@ -190,3 +210,38 @@ async def station(make_station: MakeStation) -> Station:
 async def who() -> AsyncIterator[Clients]:
     async with clients() as made:
         yield made
+
+
+@pytest.fixture
+async def make_desk(
+    stand: Stand, aiohttp_client: Callable[..., Any]
+) -> Callable[..., Awaitable[Desk]]:
+    """The EventService of that stand over HTTP."""
+
+    async def make(reach: Reach | None = None) -> Desk:
+        messages = Messages.load()
+        served: list[Resource] = [
+            *event_service.resources(stand.settings),
+            *event_destinations.resources(stand.subscriptions, stand.streams, messages, reach),
+            *event_tests.resources(
+                TestEvents(stand.store), stand.settings, lambda uri: schema_of(uri, served)
+            ),
+        ]
+        frame = Frame(
+            served,
+            Doorman(),
+            messages,
+            FrameOptions(),
+            privileges=PrivilegeMap.load(),
+            translations=event_destinations.TRANSLATIONS,
+        )
+        app = web.Application()
+        frame.mount(app)
+        return Desk(await aiohttp_client(app))
+
+    return make
+
+
+@pytest.fixture
+async def desk(make_desk: Callable[..., Awaitable[Desk]]) -> Desk:
+    return await make_desk()

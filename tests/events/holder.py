@@ -23,6 +23,10 @@ async def everything(account: str) -> bool:
     return True
 
 
+async def nothing(uri: str, account: str) -> bytes | None:
+    return None
+
+
 async def main(url: str, namespace: str) -> None:
     store = await Store.open(StoreOptions(url, namespace=namespace))
     clock = SystemClock()
@@ -36,7 +40,9 @@ async def main(url: str, namespace: str) -> None:
         PushOptions(timeout=0.9, lease=1.0, scan=0.05),
         render=shown.event,
         gap=shown.gap,
+        heartbeat=shown.heartbeat,
         sees_all=everything,
+        read_origin=nothing,
     )
     await push.run(asyncio.Event())
 

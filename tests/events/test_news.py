@@ -340,7 +340,7 @@ async def test_a_session_is_told_to_its_owner_and_to_those_who_administer_users(
         new = {"Destination": sink.url, "Protocol": "Redfish", "Context": name}
         wanted = {"ResourceTypes": ["Session", "ManagerAccount", "Role"]}
         await desk.done("POST", SUBSCRIPTIONS, new | wanted, who=name)
-    async with running(push(desk.house).run):
+    async with running(push(desk.house, "").run):
         mine, other = await desk.login("op"), await desk.login("reader")
         await desk.done("PATCH", f"{ACCOUNTS}/reader", {"Enabled": False})
         await desk.done("DELETE", mine, who="op")

@@ -7,7 +7,6 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from odimra.events import (
 )
 from odimra.events.model import BACKOFF, FOREVER, SUSPEND, TERMINATE
 from odimra.events.subscriptions import LeaseLost
+from odimra.networks import Reach, parse
 from odimra.store import Store
 from odimra.tasks import Change, TaskOptions, Tasks, states
 from tests.events.conftest import Sink, Stand
@@ -497,7 +497,7 @@ async def test_nothing_is_sent_to_a_denied_network(
     stand: Stand, sink: Sink, tasks: Tasks, host: str
 ) -> None:
     subscription = await stand.subscribe(sink.url.replace("127.0.0.1", host))
-    stand.push(denied=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+    stand.push(reach=Reach(denied=parse("loopback")))
     await bring(tasks, states.CANCELLED)
     await stand.until(lambda: stand.failures(subscription))
     assert sink.tries == 0
@@ -513,12 +513,18 @@ def test_a_lease_outlives_a_delivery(stand: Stand) -> None:
             PushOptions(timeout=10, lease=10),
             render=_unused,
             gap=_unused,
+            heartbeat=_unused,
             sees_all=_nobody,
+            read_origin=_nothing,
         )
 
 
 async def _nobody(account: str) -> bool:
     return False
+
+
+async def _nothing(uri: str, account: str) -> bytes | None:
+    return None
 
 
 def _unused(*args: object) -> Rendered:

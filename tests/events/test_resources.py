@@ -7,98 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from odimra.access import Principal
-from odimra.redfish import event_destinations, event_service
+from odimra.networks import Reach, parse
+from odimra.redfish import event_destinations
 from odimra.redfish.event_json import SUBSCRIPTIONS
-from odimra.redfish.frame import Frame, FrameOptions
-from odimra.redfish.messages import Messages
-from odimra.redfish.privileges import PrivilegeMap
 from tests.events.conftest import Stand
-
-SERVICE = "/redfish/v1/EventService"
-WHO = {
-    "admin": Principal(
-        "admin",
-        "Administrator",
-        frozenset({"Login", "ConfigureManager", "ConfigureComponents", "ConfigureSelf"}),
-        "1",
-        False,
-        "/redfish/v1/a",
-    ),
-    "op": Principal(
-        "op",
-        "Operator",
-        frozenset({"Login", "ConfigureComponents", "ConfigureSelf"}),
-        "2",
-        False,
-        "/redfish/v1/b",
-    ),
-    "guest": Principal(
-        "guest", "ReadOnly", frozenset({"Login", "ConfigureSelf"}), "3", False, "/redfish/v1/c"
-    ),
-}
-
-
-class Doorman:
-    """Believes the token to be the name of who asks."""
-
-    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
-        return WHO[token or ""]
-
-
-class Desk:
-    def __init__(self, client: Any) -> None:
-        self.client = client
-
-    async def ask(
-        self, method: str, uri: str, body: object = None, who: str = "admin", **headers: str
-    ) -> tuple[int, dict[str, Any], Any]:
-        given = {"X-Auth-Token": who} | {k.replace("_", "-"): v for k, v in headers.items()}
-        answer = await self.client.request(method, uri, json=body, headers=given)
-        text = await answer.text()
-        return answer.status, json.loads(text) if text else {}, answer.headers
-
-    async def subscribe(self, who: str = "admin", **values: Any) -> tuple[str, dict[str, Any]]:
-        status, body, headers = await self.ask("POST", SUBSCRIPTIONS, {**PLAIN, **values}, who=who)
-        assert status == 201, body
-        return headers["Location"], body
-
-
-PLAIN = {"Destination": "https://192.0.2.1/events", "Protocol": "Redfish"}
-
-
-@pytest.fixture
-async def desk(stand: Stand, aiohttp_client: Callable[..., Any]) -> Desk:
-    messages = Messages.load()
-    frame = Frame(
-        [
-            *event_service.resources(stand.settings),
-            *event_destinations.resources(stand.subscriptions, stand.streams, messages),
-        ],
-        Doorman(),
-        messages,
-        FrameOptions(),
-        privileges=PrivilegeMap.load(),
-        translations=event_destinations.TRANSLATIONS,
-    )
-    app = web.Application()
-    frame.mount(app)
-    return Desk(await aiohttp_client(app))
-
-
-def said(body: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    return [
-        (one["MessageId"].rpartition(".")[2], one["RelatedProperties"])
-        for one in body["error"]["@Message.ExtendedInfo"]
-    ]
+from tests.events.face import PLAIN, SERVICE, Desk, said, said_keys
 
 
 async def test_the_service_says_what_it_does_and_keeps_what_it_is_told(desk: Desk) -> None:
     _, body, _ = await desk.ask("GET", SERVICE)
     assert body["@odata.type"] == "#EventService.v1_12_0.EventService"
     assert body["Subscriptions"] == {"@odata.id": SUBSCRIPTIONS}
+    for what in ("ExcludeMessageId", "ExcludeRegistryPrefix", "OriginResourcesSupported"):
+        assert body[what] is True
+    assert body["IncludeOriginOfConditionSupported"] is True
+    assert "HeartbeatEvent" in body["RegistryPrefixes"]
     change = {
         "ServiceEnabled": False,
         "DeliveryRetryAttempts": 7,
@@ -145,13 +69,95 @@ async def test_filters_are_kept_as_they_were_given(desk: Desk) -> None:
         "ExcludeMessageIds": ["TaskEvent.TaskProgressChanged"],
         "ResourceTypes": ["Task"],
         "Severities": ["Critical"],
+        "EventTypes": ["StatusChange", "Alert"],
+        "ExcludeRegistryPrefixes": ["Base"],
         "OriginResources": [{"@odata.id": "/redfish/v1/TaskService/Tasks"}],
         "SubordinateResources": True,
         "DeliveryRetryPolicy": "RetryForeverWithBackoff",
         "VerifyCertificate": True,
+        "IncludeOriginOfCondition": True,
+        "SendHeartbeat": True,
+        "HeartbeatIntervalMinutes": 65535,
+        "BackupDestinations": ["https://b.example/x", "http://[2001:db8::1]:8080/"],
     }
-    _, body = await desk.subscribe(**filters)
+    uri, body = await desk.subscribe(**filters)
     assert body.items() >= filters.items()
+    assert (await desk.ask("GET", uri))[1] == body
+
+
+async def test_what_was_not_asked_for_is_not_there(desk: Desk) -> None:
+    _, body = await desk.subscribe()
+    assert body["IncludeOriginOfCondition"] is False
+    # An empty array says that backups are supported.
+    assert body["BackupDestinations"] == []
+    assert not {"SendHeartbeat", "HeartbeatIntervalMinutes", "EventTypes"} & body.keys()
+    nothing = dict.fromkeys(
+        ("SendHeartbeat", "HeartbeatIntervalMinutes", "EventTypes", "BackupDestinations")
+    )
+    assert (await desk.subscribe(**nothing))[1].keys() == body.keys()
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"SendHeartbeat": True}, {"SendHeartbeat": True, "HeartbeatIntervalMinutes": 10}),
+        ({"SendHeartbeat": False}, {"SendHeartbeat": False}),
+        (
+            {"SendHeartbeat": False, "HeartbeatIntervalMinutes": 5},
+            {"SendHeartbeat": False, "HeartbeatIntervalMinutes": 5},
+        ),
+    ],
+)
+async def test_an_interval_of_heartbeats_is_shown_when_there_is_one(
+    desk: Desk, asked: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    _, body = await desk.subscribe(**asked)
+    assert {name: body[name] for name in body if "Heartbeat" in name} == shown
+
+
+async def test_backups_can_be_changed(desk: Desk, stand: Stand) -> None:
+    uri, body = await desk.subscribe(BackupDestinations=["https://a.example/"])
+    change = {"BackupDestinations": ["https://b.example/", None, "https://c.example/"]}
+    status, changed, _ = await desk.ask("PATCH", uri, change, If_Match=body["@odata.etag"])
+    assert status == 200
+    assert changed["BackupDestinations"] == ["https://b.example/", "https://c.example/"]
+    kept = await stand.subscriptions.get(uri.rpartition("/")[2])
+    assert kept is not None and kept.backups == ("https://b.example/", "https://c.example/")
+    for wrong in (None, ["https://b.example/", "hush"], "https://b.example/"):
+        status, refused, _ = await desk.ask("PATCH", uri, {"BackupDestinations": wrong})
+        assert status == 400 and "/BackupDestinations" in said(refused)[0][1][0]
+        assert "hush" not in json.dumps(refused)
+    assert (await desk.ask("GET", uri))[1] == changed
+    assert (await desk.ask("PATCH", uri, {"BackupDestinations": []}))[1]["BackupDestinations"] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("169.254.169.254", "169.254.169.254"),
+        ("[::1]", "::1"),
+        ("[::ffff:10.0.0.1]", "::ffff:10.0.0.1"),
+        ("192.0.2.1", "192.0.2.1"),
+    ],
+)
+async def test_an_address_out_of_reach_is_refused_at_once(
+    make_desk: Callable[..., Any], host: str, shown: str
+) -> None:
+    desk = await make_desk(
+        Reach(parse("203.0.113.0/24 127.0.0.0/8 ::/0"), parse("loopback link-local private"))
+    )
+    outside = f"https://{host}:8443/events"
+    status, refused, _ = await desk.ask("POST", SUBSCRIPTIONS, {**PLAIN, "Destination": outside})
+    assert status == 400 and said(refused) == [("PropertyValueOutOfRange", ["/Destination"])]
+    assert shown in json.dumps(refused)
+    # A name is judged when it is connected to; the backups are judged alike.
+    within = {"Destination": "https://localhost/", "BackupDestinations": ["https://203.0.113.1/"]}
+    uri, _ = await desk.subscribe(**within)
+    backups = {"BackupDestinations": ["https://203.0.113.1/", outside]}
+    for method, at, body in (("POST", SUBSCRIPTIONS, {**PLAIN, **within}), ("PATCH", uri, {})):
+        status, refused, _ = await desk.ask(method, at, {**body, **backups})
+        assert status == 400 and said(refused)[0][1] == ["/BackupDestinations/1"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +172,29 @@ async def test_filters_are_kept_as_they_were_given(desk: Desk) -> None:
         ({"MessageIds": ["TaskEvent.1.0.TaskBurnt"]}, "/MessageIds/0"),
         ({"MessageIds": ["Storage.1.0.DriveFailed"]}, "/MessageIds/0"),
         ({"OriginResources": [{"@odata.id": "http://x/"}]}, "/OriginResources/0/@odata.id"),
-        ({"IncludeOriginOfCondition": True}, "/IncludeOriginOfCondition"),
+        ({"Protocol": "SNMPv3"}, "/Protocol"),
+        ({"SubscriptionType": "Syslog"}, "/SubscriptionType"),
+        ({"IncludeOriginOfCondition": "yes"}, "/IncludeOriginOfCondition"),
+        ({"SendHeartbeat": 1}, "/SendHeartbeat"),
+        ({"SendHeartbeat": True, "HeartbeatIntervalMinutes": 0}, "/HeartbeatIntervalMinutes"),
+        ({"SendHeartbeat": True, "HeartbeatIntervalMinutes": 65536}, "/HeartbeatIntervalMinutes"),
+        ({"SendHeartbeat": True, "HeartbeatIntervalMinutes": 1.5}, "/HeartbeatIntervalMinutes"),
+        # An interval of nothing.
+        ({"HeartbeatIntervalMinutes": 5}, "/SendHeartbeat"),
+        ({"SendHeartbeat": None, "HeartbeatIntervalMinutes": 5}, "/SendHeartbeat"),
+        ({"EventTypes": ["MetricReport"]}, "/EventTypes/0"),
+        ({"EventTypes": "Alert"}, "/EventTypes"),
+        ({"BackupDestinations": "https://192.0.2.1/hush"}, "/BackupDestinations"),
+        ({"BackupDestinations": {}}, "/BackupDestinations"),
+        ({"BackupDestinations": ["https://a.example/", "hush"]}, "/BackupDestinations/1"),
+        ({"BackupDestinations": ["https://a:hush@a.example/"]}, "/BackupDestinations/0"),
+        ({"BackupDestinations": ["https://a.example/"] * 9}, "/BackupDestinations"),
+        ({"HttpHeaders": {}}, "/HttpHeaders"),
+        # Read as one thing by some and as another by others.
+        ({"Destination": "https://hush\\@192.0.2.1/"}, "/Destination"),
+        ({"Destination": "https://127.1/"}, "/Destination"),
+        ({"Destination": "https://2130706433/"}, "/Destination"),
+        ({"Destination": "https://\uff11\uff12\uff17.0.0.1/"}, "/Destination"),
         ({"Context": 1}, "/Context"),
         ({"Unheard": 1}, "/Unheard"),
         ({"HttpHeaders": "hush"}, "/HttpHeaders"),
@@ -231,7 +259,14 @@ async def test_what_may_change_changes_and_the_rest_does_not(desk: Desk, stand: 
     stale = await desk.ask("PATCH", uri, change, If_Match=body["@odata.etag"])
     assert stale[0] == 412
     assert (await desk.ask("DELETE", uri, If_Match=body["@odata.etag"]))[0] == 412
-    for name, value in (("Destination", "http://192.0.2.9/"), ("MessageIds", [])):
+    for name, value in (
+        ("Destination", "http://192.0.2.9/"),
+        ("MessageIds", []),
+        ("SendHeartbeat", True),
+        ("HeartbeatIntervalMinutes", 5),
+        ("IncludeOriginOfCondition", True),
+        ("EventTypes", ["Alert"]),
+    ):
         status, refused, _ = await desk.ask("PATCH", uri, {name: value})
         assert status == 400 and said(refused) == [("PropertyNotWritable", [f"/{name}"])]
     assert (await desk.ask("PATCH", f"{uri}x", change))[0] == 404
@@ -256,10 +291,6 @@ async def test_there_are_as_many_as_may_be(desk: Desk) -> None:
     status, body, _ = await desk.ask("POST", SUBSCRIPTIONS, PLAIN)
     assert status == 503
     assert said_keys(body) == ["EventSubscriptionLimitExceeded"]
-
-
-def said_keys(body: dict[str, Any]) -> list[str]:
-    return [one["MessageId"].rpartition(".")[2] for one in body["error"]["@Message.ExtendedInfo"]]
 
 
 async def test_suspending_and_resuming(desk: Desk) -> None:

@@ -2,4 +2,4 @@
 -- elsewhere. KEYS: delivery, lease. ARGV: token, ms
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return false end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return redis.call('HMGET', KEYS[1], 'cursor', 'attempts', 'retry_at')
+return redis.call('HMGET', KEYS[1], 'cursor', 'attempts', 'retry_at', 'heartbeat_at')
