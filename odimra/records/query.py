@@ -107,7 +107,7 @@ async def query(
             "_sortKeys",
             f"at most {limits.max_sorted} results are put in order at a time; go on by a cookie",
         )
-    mark = cookies.digest(type, filter and filter.text, order)
+    mark = cookies.digest(type, None if filter is None else filter.text, order)
     after, passed = cookies.read(cookie, mark, order) if cookie else (None, 0)
     asked = _Asked(
         type,
