@@ -8,7 +8,6 @@ Used by :mod:`.transaction` and by the scanner.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,9 @@ import orjson
 from odimra.records.errors import ReadOnly
 from odimra.records.model import Record, Sourced, merged, same
 from odimra.records.records import Records
+from odimra.store import Script
+
+READ = Script.from_package("odimra.records", "lua/read.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,6 @@ class Kept:
     ``rev`` is "" and ``stored`` empty when nothing is stored (of a machine).
     """
 
-    key: str
     record: Record
     rev: str
     stored: dict[str, Any] = field(repr=False)
@@ -72,14 +73,13 @@ async def read(records: Records, type_: str, ids: Sequence[str]) -> list[Kept | 
     told: Sequence[Sourced | None] = [None] * len(ids)
     if source is not None:
         told = await source.read_many(ids)
-    keys = [records.key(type_, one) for one in ids]
-    replies = await asyncio.gather(
-        *(records.store.call("HMGET", key, "doc", "rev", "claim", "lease") for key in keys)
+    begin = records.key(type_, "")
+    # The index is only named: all keys of a store are in one slot of a Cluster.
+    replies = await records.store.script(
+        READ, keys=[records.store.keys.of("records", type_)], args=[begin, *ids]
     )
     found: list[Kept | None] = []
-    for record_id, key, (doc, rev, claim, lease), said in zip(
-        ids, keys, replies, told, strict=True
-    ):
+    for record_id, (doc, rev, claim, lease), said in zip(ids, replies, told, strict=True):
         if (said if source is not None else doc) is None:
             found.append(None)
             continue
@@ -88,7 +88,6 @@ async def read(records: Records, type_: str, ids: Sequence[str]) -> list[Kept | 
         content = stored if said is None else merged(said.content, stored)
         found.append(
             Kept(
-                key=key,
                 record=Record(type_, record_id, revision or "0", content),
                 rev=revision,
                 stored=stored,

@@ -8,10 +8,11 @@ Used by job kinds for the scripts they run; knows the records only.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from odimra.records import claims
 from odimra.records.claims import Kept
@@ -24,6 +25,7 @@ from odimra.records.errors import (
 )
 from odimra.records.model import Record, check_id
 from odimra.records.patch import apply, parse_patch
+from odimra.records.pointer import Pointer, put
 from odimra.records.records import Records
 
 #: Writes that one transaction may hold; each may be of a record of its own.
@@ -34,10 +36,10 @@ MOST = 1000
 class Write:
     """A record as it is to be: ``rev`` is the revision it must have, "" if it must not exist.
 
-    ``doc`` is its new text, empty to delete it; ``keys`` are those that a write has to do with.
+    ``doc`` is its new text, empty to delete it.
     """
 
-    keys: Sequence[str]
+    type: str
     id: str
     rev: str
     doc: bytes = field(repr=False)
@@ -123,13 +125,23 @@ class Transaction:
             # The revision that a write named may be one that an earlier write here had made.
             await self._stage(one)
 
-    async def look(self, type_: str, record_id: str) -> dict[str, Any] | None:
-        """Return what a record is to be, to be changed by the caller; None when there is none."""
-        return copy.deepcopy((await self._draft(type_, record_id)).content)
+    async def stamp(self, type_: str, record_id: str, where: Pointer, value: Any) -> None:
+        """Set what is at a pointer in a record as it will be; nothing where there will be none.
 
-    def put(self, type_: str, record_id: str, content: dict[str, Any]) -> None:
-        """Give a record that was read here another content, whatever was staged."""
-        self._drafts[type_, record_id].content = content
+        It is not staged: :meth:`again` forgets it. Raises
+        :class:`~odimra.records.pointer.NoSuchPlace`.
+        """
+        draft = await self._draft(type_, record_id)
+        if draft.content is None:
+            return
+        if draft.kept is not None and draft.content is draft.kept.record.content:
+            draft.content = orjson.loads(orjson.dumps(draft.content))
+        put(draft.content, where, value)
+
+    def drop(self) -> None:
+        """Forget what was staged and read."""
+        self._staged.clear()
+        self._drafts.clear()
 
     def writes(self) -> list[Write]:
         """Return what is to be written, all of it or nothing."""
@@ -140,7 +152,7 @@ class Transaction:
                 continue
             found.append(
                 Write(
-                    self._records.keys(type_, record_id),
+                    type_,
                     record_id,
                     "" if kept is None else kept.rev,
                     b"" if content is None else self._encoded(kept, content),
@@ -198,5 +210,5 @@ class Transaction:
                 assert draft.content is not None
                 return apply(draft.content, parse_patch(one.value))
         # Apart from what the caller goes on to work with.
-        content: dict[str, Any] = copy.deepcopy(one.value)
+        content: dict[str, Any] = orjson.loads(orjson.dumps(one.value))
         return content

@@ -53,7 +53,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one record comes to: the counter it is added to, and what its script has written."""
+    """What one record comes to: the counter it is added to, and what its script has written.
+
+    ``claimed`` is its id if the run has claimed it.
+    """
 
     position: int
     counter: str
@@ -62,10 +65,12 @@ class Settled:
 
 
 class Steps:
-    """The steps of one run by one worker."""
+    """The steps of one run by one worker, on records of one type."""
 
-    def __init__(self, store: Store, task_id: str, epoch: int) -> None:
+    def __init__(self, store: Store, task_id: str, epoch: int, type_: str) -> None:
         self._store = store
+        #: What the keys of the records begin with.
+        self._records = store.keys.of("record", type_, "")
         self._epoch = epoch
         self._task_id = task_id
         #: Marks the records that this worker has claimed for this run.
@@ -84,7 +89,7 @@ class Steps:
 
     async def begin(self, now: int) -> Begun:
         """Begin the run, or find out how far it is."""
-        reply = await self._step("begin", (), [now])
+        reply = await self._step("begin", [now])
         if not isinstance(reply, dict):
             reply = dict(zip(reply[::2], reply[1::2], strict=True))
         return Begun(
@@ -97,39 +102,38 @@ class Steps:
 
     async def select(self, after: str, last: str, ids: Iterable[str], *, end: bool) -> None:
         """Add what a page of records, behind the id ``after``, has selected."""
-        await self._step("select", (), [after, last, int(end), *ids])
+        await self._step("select", [after, last, int(end), *ids])
 
     async def next(self, position: int, size: int) -> list[tuple[str, bool]]:
         """Return ids from ``position`` on, with whether each is settled already."""
-        reply = await self._step("next", (), [position, size])
+        reply = await self._step("next", [position, size])
         return [(one.decode(), bool(settled)) for one, settled in reply]
 
     async def claim(
         self, until: int, records: Sequence[tuple[str, str, bytes]]
     ) -> list[str | None]:
-        """Claim records (key, revision, new text); return the new revisions, None if changed."""
-        flat = [part for _, rev, doc in records for part in (rev, doc)]
-        keys = [key for key, _, _ in records]
-        reply = await self._step("claim", keys, [self.token, until, *flat])
+        """Claim records (id, revision, new text); return the new revisions, None if changed."""
+        flat = [part for record in records for part in record]
+        reply = await self._step("claim", [self.token, until, self._records, *flat])
         return [rev.decode() or None for rev in reply]
 
-    async def renew(self, until: int, keys: Sequence[str]) -> None:
+    async def renew(self, until: int, ids: Sequence[str]) -> None:
         """Keep the claims of records."""
-        await self._step("renew", keys, [self.token, until])
+        await self._step("renew", [self.token, until, self._records, *ids])
 
     async def settle(self, settled: Sequence[Settled]) -> list[str]:
         """Settle records; return ``ok``, ``changed`` or ``lost`` for each."""
-        flat: list[str | bytes | int] = [self.token]
+        flat: list[str | bytes | int] = [self._store.keys.root, self.token, self._records]
         for one in settled:
-            flat += (one.position, one.counter, one.claimed, len(one.writes))
+            flat += (f"{one.position} {len(one.writes)} {one.counter}", one.claimed)
             for write in one.writes:
-                flat += (*write.keys, write.id, write.rev, write.doc)
-        return [outcome.decode() for outcome in await self._step("settle", (), flat)]
+                flat += (write.type, write.id, write.rev, write.doc)
+        return [outcome.decode() for outcome in await self._step("settle", flat)]
 
-    async def _step(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+    async def _step(self, name: str, args: Sequence[str | bytes | int]) -> Any:
         script = self._scripts[name]
         reply = await patiently(
-            lambda: self._store.script(script, keys=[*self._keys, *keys], args=[self._epoch, *args])
+            lambda: self._store.script(script, keys=self._keys, args=[self._epoch, *args])
         )
         if reply is None:
             raise Fenced(self._task_id)

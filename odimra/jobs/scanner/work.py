@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from odimra.engine import JobContext
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 #: Ids that are read together.
 WINDOW = 512
+#: Records are claimed as early as this many seconds before a script is free for them.
+AHEAD = 0.25
+#: Records whose script has run and that are not written yet, at most.
+UNWRITTEN = 256
 #: How often what a script has written is done anew on records that changed meanwhile.
 TRIES = 20
 #: Failures that are told one by one in a task's messages; there may be a million.
@@ -62,18 +67,23 @@ class WorkOptions:
     ahead: int = 64
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Taken:
-    """A record on its way: where it stands in the run, and its text with the claim in it."""
+    """A record that is claimed, or about to be, and where it stands in the run.
+
+    ``doc`` is its text with the claim in it.
+    """
 
     position: int
     kept: Kept
     doc: bytes = field(repr=False)
 
-    def claimed(self, rev: str) -> None:
-        """Take note of the revision that the claim has made."""
+    def claimed(self, rev: str) -> Taken:
+        """Return the record with the revision that the claim has made."""
         kept = self.kept
-        self.kept = Kept(kept.key, kept.shown(kept.stored, rev), rev, kept.stored, kept.source)
+        return replace(
+            self, kept=replace(kept, record=kept.shown(kept.stored, rev), rev=rev, claim="")
+        )
 
 
 class Work:
@@ -101,8 +111,12 @@ class Work:
         self._position = begun.trimmed
         self._done = begun.trimmed
         self._seen: list[tuple[int, str]] = []
-        self._free = asyncio.Semaphore(self._scan.threads)
-        self._claimed: dict[str, Taken] = {}
+        self._ready: asyncio.Queue[Taken | None] = asyncio.Queue()
+        self._wanted = asyncio.Event()
+        self._unwritten = asyncio.Semaphore(UNWRITTEN)
+        #: How long a script takes, in seconds, by what was seen of late.
+        self._pace = 1.0
+        self._claimed: set[str] = set()
         self._settler = Settler(steps)
         self._told = 0
 
@@ -116,20 +130,36 @@ class Work:
                 group.create_task(other)
                 for other in (self._keep(), self._tell(), self._settler.run())
             ]
-            async with asyncio.TaskGroup() as scripts:
-                while batch := await self._next():
-                    for one in await self._take(batch, scripts):
-                        await self._free.acquire()
-                        scripts.create_task(self._work_on(one))
+            async with asyncio.TaskGroup() as ends, asyncio.TaskGroup() as threads:
+                for _ in range(self._scan.threads):
+                    threads.create_task(self._thread(ends))
+                await self._feed(ends)
             for other in others:
                 other.cancel()
 
     # Taking records
 
-    async def _next(self) -> list[tuple[int, str]]:
+    async def _feed(self, ends: asyncio.TaskGroup) -> None:
+        """Claim records, early enough that no script has to wait, and not earlier."""
+        while batch := await self._next(self._room()):
+            for one in await self._take(batch, ends):
+                self._ready.put_nowait(one)
+            while not self._room():
+                self._wanted.clear()
+                await self._wanted.wait()
+        for _ in range(self._scan.threads):
+            self._ready.put_nowait(None)
+
+    def _room(self) -> int:
+        """Return how many records more should wait for their script."""
+        ahead = round(self._scan.threads * AHEAD / self._pace)
+        wanted = min(self._options.ahead, max(ahead, self._scan.threads))
+        missing = wanted - self._ready.qsize()
+        # A few at a time would be many steps.
+        return missing if missing * 2 >= wanted else 0
+
+    async def _next(self, size: int) -> list[tuple[int, str]]:
         """Return positions and ids of records to be looked at together, in order."""
-        # What is claimed waits for its script: claim no more than can start soon.
-        size = min(self._options.ahead, self._scan.threads)
         while len(self._seen) < size:
             found = await self._steps.next(self._position, WINDOW)
             if not found:
@@ -143,7 +173,7 @@ class Work:
         batch, self._seen = self._seen[:size], self._seen[size:]
         return batch
 
-    async def _take(self, batch: list[tuple[int, str]], group: asyncio.TaskGroup) -> list[Taken]:
+    async def _take(self, batch: list[tuple[int, str]], ends: asyncio.TaskGroup) -> list[Taken]:
         """Claim those of a batch that may be taken; the others are settled."""
         taken: list[Taken] = []
         while batch:
@@ -153,23 +183,23 @@ class Work:
             wanted: list[Taken] = []
             for (position, _), kept in zip(batch, found, strict=True):
                 if kept is None or not self._may_take(kept, now):
-                    group.create_task(self._settle(Settled(position, SKIPPED)))
+                    ends.create_task(self._settle(Settled(position, SKIPPED)))
                     continue
                 try:
                     wanted.append(Taken(position, kept, self._with_claim(kept, now)))
                 except (NoSuchPlace, RecordsError) as error:
-                    group.create_task(self._fail(position, kept, f"it cannot be claimed: {error}"))
+                    ends.create_task(self._fail(position, kept, f"it cannot be claimed: {error}"))
             revs = await self._steps.claim(
-                self._until(now), [(one.kept.key, one.kept.rev or "0", one.doc) for one in wanted]
+                self._until(now),
+                [(one.kept.record.id, one.kept.rev or "0", one.doc) for one in wanted],
             )
             batch = []
             for one, rev in zip(wanted, revs, strict=True):
                 if rev is None:  # changed since it was read: look again
                     batch.append((one.position, one.kept.record.id))
                     continue
-                one.claimed(rev)
-                self._claimed[one.kept.key] = one
-                taken.append(one)
+                self._claimed.add(one.kept.record.id)
+                taken.append(one.claimed(rev))
         return taken
 
     def _may_take(self, kept: Kept, now: int) -> bool:
@@ -190,53 +220,58 @@ class Work:
 
     # Working on them
 
-    async def _work_on(self, one: Taken) -> None:
+    async def _thread(self, ends: asyncio.TaskGroup) -> None:
+        """Run the script on one record after the other."""
+        while (one := await self._ready.get()) is not None:
+            self._wanted.set()
+            began = time.perf_counter()
+            change = Transaction(self._records)
+            change.adopt(one.kept)
+            why = await self._run(one, change)
+            self._pace += (time.perf_counter() - began - self._pace) / 16
+            await self._unwritten.acquire()
+            ends.create_task(self._end(one, change, why))
+
+    async def _run(self, one: Taken, change: Transaction) -> str | None:
+        """Run the script on a record; return why it failed, None if it did not."""
         record = one.kept.record
-        change = Transaction(self._records)
-        change.adopt(one.kept)
         bindings = {"input": record.full, "objectID": f"{record.type}/{record.id}"}
-        why: str | None = None
         try:
             value = await self._script(bindings, change)
-            if value is not True:
-                why = "the last expression of its script is not true"
         except ScriptFailed as error:
             # What it has written so far is half of something: none of it is done.
-            why, change = str(error), Transaction(self._records)
-        finally:
-            self._free.release()
+            change.drop()
+            return str(error)
+        return None if value is True else "the last expression of its script is not true"
+
+    async def _end(self, one: Taken, change: Transaction, why: str | None) -> None:
+        """Write what a script has written, with its verdict."""
+        record = one.kept.record
         for _ in range(TRIES):
             try:
                 if why is None:
-                    await self._stamp(change, record)
-                ended = Settled(
-                    one.position,
-                    SUCCESSES if why is None else FAILURES,
-                    one.kept.key,
-                    change.writes(),
-                )
+                    # It may have to be read: others have changed it.
+                    await patiently(lambda: self._stamp(change, record))
+                counter = SUCCESSES if why is None else FAILURES
+                ended = Settled(one.position, counter, record.id, change.writes())
                 if await self._settler.settle(ended) != "changed":
                     break
                 await patiently(change.again)
             except (RecordsError, NoSuchPlace) as error:
-                why, change = (
-                    f"what its script wrote cannot be done: {error}",
-                    Transaction(self._records),
-                )
+                why = f"what its script wrote cannot be done: {error}"
+                change.drop()
         else:
-            why = "its record is changed by others all the time"
-            await self._settler.settle(Settled(one.position, FAILURES, one.kept.key))
-        self._claimed.pop(one.kept.key, None)
+            why = "others change what it writes all the time"
+            await self._settler.settle(Settled(one.position, FAILURES, record.id))
+        self._unwritten.release()
+        self._claimed.discard(record.id)
         self._done += 1
         if why is not None:
             await self._say(record, why)
 
     async def _stamp(self, change: Transaction, record: Record) -> None:
-        """Put the stamp of completion into the record as it will be, if it still will."""
-        content = await patiently(lambda: change.look(record.type, record.id))
-        if content is not None:
-            put(content, self._scan.completed, stamp(self._clock.now_ms()))
-            change.put(record.type, record.id, content)
+        now = stamp(self._clock.now_ms())
+        await change.stamp(record.type, record.id, self._scan.completed, now)
 
     async def _fail(self, position: int, kept: Kept, why: str) -> None:
         await self._settle(Settled(position, FAILURES))
@@ -259,10 +294,8 @@ class Work:
         """Renew the claims of scripts that take their time."""
         while True:
             await self._clock.sleep(self._options.hold / 3)
-            keys = list(self._claimed)
-            for first in range(0, len(keys), WINDOW):
-                until = self._until(self._clock.now_ms())
-                await self._steps.renew(until, keys[first : first + WINDOW])
+            until = self._until(self._clock.now_ms())
+            await self._steps.renew(until, list(self._claimed))
 
     async def _tell(self) -> None:
         """Tell how far the run is, and hear whether it is still wanted."""

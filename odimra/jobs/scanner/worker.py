@@ -95,9 +95,9 @@ class Scanner:
 
     async def _run(self, job: JobContext) -> Outcome:
         account = job.task.owner
-        steps = Steps(self._store, job.task.id, job.task.epoch)
-        begun = await steps.begin(job.clock.now_ms())
         scan = Scan.load(job.args["context"])
+        steps = Steps(self._store, job.task.id, job.task.epoch, scan.object)
+        begun = await steps.begin(job.clock.now_ms())
         test = compile_filter(scan.filter_at(begun.since), lenient=self._options.lenient)
         if test.mended:
             log.warning("%s: the filter was understood in parentheses only", job.task.id)
