@@ -64,10 +64,10 @@ class Records:
         clock: Clock,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        self._store = store
+        self.store = store
         self.options = options
         self._clock = clock
-        self._new_id = new_id
+        self.new_id = new_id
         self._allowed = matcher(options.types)
         self._sources: dict[str, Source] = {}
 
@@ -80,6 +80,14 @@ class Records:
     def mounted(self) -> tuple[str, ...]:
         """The types that come from sources."""
         return tuple(self._sources)
+
+    def source(self, type: str) -> Source | None:
+        """Return where the records of ``type`` come from, None if they are kept here.
+
+        Raises :class:`UnknownType`.
+        """
+        self._check(type)
+        return self._sources.get(type)
 
     def known(self, type: str) -> bool:
         """Tell whether there can be records of ``type``."""
@@ -96,7 +104,7 @@ class Records:
 
     def key(self, type: str, id: str) -> str:
         """Name the hash of a record: ``doc`` and ``rev``, and whatever else is kept by it."""
-        return self._store.keys.of("record", type, id)
+        return self.store.keys.of("record", type, id)
 
     def _check(self, type: str) -> None:
         if type in self._sources:
@@ -109,8 +117,9 @@ class Records:
         if not self.writable(type):
             raise ReadOnly(type)
 
-    def _keys(self, type: str, id: str) -> list[str]:
-        of = self._store.keys.of
+    def keys(self, type: str, id: str) -> list[str]:
+        """Name the keys that a write of a record has to do with: see ``lua/write.lua``."""
+        of = self.store.keys.of
         return [self.key(type, id), of("records", type), of("records-deleted", type)]
 
     # --- reading ---
@@ -152,8 +161,8 @@ class Records:
         return records
 
     async def _step(self, type: str, after: str, size: int) -> list[Record]:
-        of = self._store.keys.of
-        reply = await self._store.script(
+        of = self.store.keys.of
+        reply = await self.store.script(
             PAGE, keys=[of("records", type)], args=[of("record", type, ""), after, size, STEP_BYTES]
         )
         found = iter(reply)
@@ -165,10 +174,10 @@ class Records:
         source = self._sources.get(type)
         if source is not None:
             return await source.count()
-        return int(await self._store.call("ZCARD", self._store.keys.of("records", type)))
+        return int(await self.store.call("ZCARD", self.store.keys.of("records", type)))
 
     async def _kept(self, type: str, ids: Sequence[str]) -> list[Record | None]:
-        call = self._store.call
+        call = self.store.call
         # All leave in one pipeline: the store gathers what one turn of the loop asks.
         replies = await asyncio.gather(
             *(call("HMGET", self.key(type, id), "rev", "doc") for id in ids)
@@ -197,8 +206,8 @@ class Records:
         :class:`ReadOnly`.
         """
         self._check_write(type)
-        id = self._new_id() if id is None else id
-        _, record = await self._write(type, id, self._encode(content), "absent")
+        id = self.new_id() if id is None else id
+        _, record = await self._write(type, id, self.encode(content), "absent")
         return record
 
     async def put(self, type: str, id: str, content: Mapping[str, Any]) -> tuple[Record, bool]:
@@ -207,7 +216,7 @@ class Records:
         Raises what :meth:`create` does, but for :class:`RecordExists`.
         """
         self._check_write(type)
-        doc = self._encode(content)
+        doc = self.encode(content)
         current = await self._current(type, id)
         if current is not None and _unchanged(current, doc):
             return current, False
@@ -224,7 +233,7 @@ class Records:
         :class:`ReadOnly`.
         """
         self._check_write(type)
-        doc = self._encode(content)
+        doc = self.encode(content)
         current = await self._current(type, id)
         if current is None:
             raise RecordMissing(type, id)
@@ -256,7 +265,7 @@ class Records:
                 raise RecordMissing(type, id)
             if rev is not None and current.rev != rev:
                 raise RevisionMismatch(type, id)
-            doc = self._encode(apply(current.content, parsed))
+            doc = self.encode(apply(current.content, parsed))
             if _unchanged(current, doc):
                 return current
             try:
@@ -274,8 +283,8 @@ class Records:
         """
         self._check_write(type)
         check_id(id)
-        said, *found = await self._store.script(
-            DELETE, keys=self._keys(type, id), args=["any" if rev is None else _revision(rev), id]
+        said, *found = await self.store.script(
+            DELETE, keys=self.keys(type, id), args=["any" if rev is None else _revision(rev), id]
         )
         if said == b"missing":
             raise RecordMissing(type, id)
@@ -307,14 +316,15 @@ class Records:
         await self.read(type, id)
         expected = "any" if rev is None else "absent" if rev == NOTHING else _revision(rev)
         try:
-            _, record = await self._write(type, id, self._encode(content), expected)
+            _, record = await self._write(type, id, self.encode(content), expected)
         except (RecordExists, RecordMissing):
             raise RevisionMismatch(type, id) from None
         return record
 
     # --- one step ---
 
-    def _encode(self, content: Mapping[str, Any]) -> bytes:
+    def encode(self, content: Mapping[str, Any]) -> bytes:
+        """Return a content as it is kept. Raises :class:`BadRecord`, :class:`RecordTooLarge`."""
         return encode(content, self.options.max_bytes)
 
     async def _current(self, type: str, id: str) -> Record | None:
@@ -324,8 +334,8 @@ class Records:
 
     async def _write(self, type: str, id: str, doc: bytes, expected: str) -> tuple[bytes, Record]:
         check_id(id)
-        said, *rest = await self._store.script(
-            WRITE, keys=self._keys(type, id), args=[expected, id, doc, self.options.max_records]
+        said, *rest = await self.store.script(
+            WRITE, keys=self.keys(type, id), args=[expected, id, doc, self.options.max_records]
         )
         match said:
             case b"exists":

@@ -1,6 +1,6 @@
 """An event as Redfish shows it (EventRecord of Event v1_13_0), worded by the message registries.
 
-The one function that turns an event into its record; :mod:`odimra.app` hands it to those who
+The one function that turns an event into its record; :mod:`odimra.faces` hands it to those who
 deliver.
 """
 

@@ -1,6 +1,7 @@
 """Messages by the registries in ``config/registries``: an id cannot be misspelt unnoticed.
 
-The identifiers, arguments and severities are the published ones, the wording is ours.
+The identifiers, arguments and severities are the published ones, the wording is ours. What no
+published registry has a message for is in a registry of our own, ``Odimra``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import yaml
 
 from odimra.resources import data_path
 
-REGISTRIES = ("Base", "TaskEvent", "ResourceEvent", "HeartbeatEvent")
+REGISTRIES = ("Base", "TaskEvent", "ResourceEvent", "HeartbeatEvent", "Odimra")
 ARGUMENT = re.compile(r"%(\d)")
 
 
@@ -42,6 +43,7 @@ class MessageRegistry:
     prefix: str
     version: str
     description: str
+    owner: str
     messages: Mapping[str, MessageEntry]
 
     @classmethod
@@ -61,7 +63,7 @@ class MessageRegistry:
             )
             for key, entry in document["messages"].items()
         }
-        return cls(prefix, version, document["description"], entries)
+        return cls(prefix, version, document["description"], document.get("owner", "DMTF"), entries)
 
 
 class Messages:

@@ -1,6 +1,6 @@
 """Reads resources for events that carry them: as the account that subscribed may read them now.
 
-Handed by :mod:`odimra.app` to those who deliver events.
+Handed by :mod:`odimra.faces` to those who deliver events.
 """
 
 from __future__ import annotations

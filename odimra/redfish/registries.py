@@ -72,7 +72,7 @@ def _registry(registry: MessageRegistry) -> Body:
         "Language": "en",
         "RegistryPrefix": registry.prefix,
         "RegistryVersion": registry.version,
-        "OwningEntity": "DMTF",
+        "OwningEntity": registry.owner,
         "Messages": {key: _entry(entry) for key, entry in registry.messages.items()},
     }
 

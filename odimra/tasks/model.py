@@ -131,7 +131,8 @@ class NewTask:
     """What a task is created from.
 
     ``args`` is what its job kind needs, ``target`` names what no two tasks may work on at once.
-    Sub-tasks are created in the same step; a task with sub-tasks has no work of its own.
+    Sub-tasks are created in the same step; a task with sub-tasks has no work of its own. ``keys``
+    of the store are removed with the task, those of ``scratch`` when it ends already.
     """
 
     kind: str
@@ -144,6 +145,8 @@ class NewTask:
     description: str = ""
     estimated_duration: str = ""
     subtasks: Sequence[NewTask] = ()
+    keys: Sequence[str] = ()
+    scratch: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,8 @@ class Tasks:
             "estimated_duration": new.estimated_duration,
             "args": orjson.dumps(dict(new.args)).decode() if new.args else None,
             "children": len(new.subtasks) or None,
+            "keys": "\n".join(new.keys),
+            "scratch": "\n".join(new.scratch),
         }
         fields: list[str] = []
         for name, value in values.items():
@@ -240,10 +242,14 @@ class Tasks:
         reply = await self.store.call("HGETALL", self.store.keys.task(task_id))
         return Task.load(task_id, reply) if reply else None
 
-    def index(self, *, owner: str | None = None, parent: str | None = None) -> str:
-        """Name the index of all tasks, of those of ``owner``, or of the sub-tasks of ``parent``."""
+    def index(
+        self, *, owner: str | None = None, parent: str | None = None, kind: str | None = None
+    ) -> str:
+        """Name the index of all tasks, of those of ``owner``, ``parent``, or of a job ``kind``."""
         if parent is not None:
             return self.store.keys.index(f"sub:{parent}")
+        if kind is not None:
+            return self.store.keys.index(f"kind:{kind}")
         return self.store.keys.index("tasks" if owner is None else f"owner:{owner}")
 
     async def count(self, index: str) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from odimra.app import build, feed, redfish_resources
 from odimra.config import load
+from odimra.faces import feed, redfish_resources
+from odimra.house import build
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource

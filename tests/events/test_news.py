@@ -15,7 +15,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from odimra import config
-from odimra.app import House, application, build, feed, push, redfish_resources
+from odimra.faces import application, feed, push, redfish_resources
+from odimra.house import House, build
 from odimra.redfish.event_json import ORIGINS, RESOURCE_TYPES, EventRepresentation
 from odimra.redfish.messages import Messages
 from tests.events.conftest import Sink

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from odimra.store import CHANGED, Document, News, Store, VersionMismatch
@@ -251,3 +253,19 @@ async def test_no_task_starts_while_the_service_is_disabled(tasks: Tasks, store:
     assert await tasks.count(tasks.index()) == 0
     await settings.write({"enabled": True})
     await tasks.create(a_task())
+
+
+async def test_what_a_kind_keeps_for_a_task_goes_with_it(tasks: Tasks, store: Store) -> None:
+    kept, scratch, other = (store.keys.of("x", name) for name in ("kept", "scratch", "other"))
+    for key in (kept, scratch, other):
+        await store.call("SET", key, "1")
+    task = await tasks.create(replace(a_task(), keys=[kept], scratch=[scratch]))
+
+    async def there() -> list[int]:
+        return [await store.call("EXISTS", key) for key in (kept, scratch, other)]
+
+    assert await there() == [1, 1, 1]
+    await tasks.cancel(task.id)
+    assert await there() == [1, 0, 1]
+    await tasks.delete(task.id)
+    assert await there() == [0, 0, 1]

@@ -97,10 +97,20 @@ local function release(id, key)
   end
 end
 
+-- Drop the keys that a field of a task names: what its job kind keeps for it.
+local function drop(key, field)
+  for one in string.gmatch(redis.call('HGET', key, field) or '', '[^\n]+') do
+    redis.call('UNLINK', one)
+    touch(one)
+  end
+end
+
 -- Remove a task, its sub-tasks and all that points to them.
 local function remove(id)
   local key = task_key(id)
   local t = redis.call('HMGET', key, 'parent', 'owner', 'kind', 'children')
+  drop(key, 'scratch')
+  drop(key, 'keys')
   if t[4] then
     for _, child in ipairs(redis.call('ZRANGE', index_key('sub:' .. id), 0, -1)) do remove(child) end
     redis.call('DEL', index_key('sub:' .. id))
@@ -194,8 +204,9 @@ local function finish(id, key, t, c, state)
   leave_line(id, key)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
+  drop(key, 'scratch')
   redis.call('HDEL', key, 'checkpoint', 'desired', 'args', 'submission', 'waiting_on', 'severity',
-    'percent_sum', 'interruptions', 'seq', 'told', 'told_at')
+    'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch')
   if not parent then
     redis.call('ZADD', index_key('completed'), now, id)
     touch(index_key('completed'))

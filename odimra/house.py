@@ -1,0 +1,122 @@
+"""The rooms of one process, put together on a store: what its faces and its jobs share.
+
+Called by :mod:`odimra.app`, which starts processes, and handed to :mod:`odimra.faces`.
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from odimra.access import (
+    Access,
+)
+from odimra.clock import Clock, SystemClock
+from odimra.config import Settings
+from odimra.emulation import fleet as fleets
+from odimra.emulation import scenarios as scripts
+from odimra.emulation.files import BadEmulationFile, locate
+from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
+from odimra.emulation.operations import MachineOperations
+from odimra.emulation.state import MachineStates
+from odimra.engine import Engine, Registry
+from odimra.events import (
+    EventServiceSettings,
+    EventSettings,
+    Streams,
+    Subscriptions,
+    event_service_settings,
+)
+from odimra.options import (
+    access_options,
+    engine_options,
+    store_options,
+    stream_options,
+    subscription_options,
+    task_options,
+)
+from odimra.store import Store
+from odimra.tasks import Tasks
+from odimra.tasks.settings import ServiceSettings, TaskServiceSettings, task_service_settings
+
+log = logging.getLogger(__name__)
+
+#: Exit status of a process that cannot start with these settings, so that nobody starts another.
+EXIT_CONFIGURATION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rooms of one process, put together."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    tasks: Tasks
+    task_service: TaskServiceSettings
+    access: Access
+    machines: MachineStates
+    operations: MachineOperations
+    engine: Engine
+    subscriptions: Subscriptions
+    streams: Streams
+    event_service: EventServiceSettings
+
+
+@contextlib.asynccontextmanager
+async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
+    """Put the rooms of a process together on the store at ``store_url``."""
+    clock = SystemClock()
+    store = await Store.open(store_options(settings, store_url))
+    access = Access(store, access_options(settings), clock)
+    try:
+        tasks_ = Tasks(store, task_options(settings), clock)
+        service = task_service_settings(
+            store,
+            ServiceSettings(
+                auto_delete_minutes=settings.tasks.auto_delete_minutes,
+                monitor_expiry_seconds=settings.tasks.monitor_expiry_seconds,
+            ),
+        )
+        emulation = settings.emulation
+        try:
+            fleet = fleets.load(locate("fleets", emulation.fleet), emulation.seed)
+            played = scripts.load(locate("scenarios", emulation.scenarios), emulation.seed)
+        except BadEmulationFile as error:
+            cannot_start(str(error))
+        states = MachineStates(store, fleet)
+        registry = Registry()
+        for kind in (SystemReset, ManagerReset, FirmwareUpdate):
+            registry.add(kind(played, states, emulation.time_factor))
+        unknown = set(settings.engine.limits.kinds) - set(registry.names)
+        if unknown:
+            cannot_start(
+                f"engine.limits.kinds: there is no kind of job '{min(unknown)}', "
+                f"there are {', '.join(registry.names)}"
+            )
+        engine = Engine(tasks_, registry, engine_options(settings, store_url), clock, service)
+        async with engine:
+            yield House(
+                settings,
+                clock,
+                store,
+                tasks_,
+                service,
+                access,
+                states,
+                MachineOperations(states, played),
+                engine,
+                Subscriptions(store, subscription_options(settings), clock),
+                Streams(store, stream_options(settings), clock),
+                event_service_settings(store, EventSettings()),
+            )
+    finally:
+        access.close()
+        await store.close()
+
+
+def cannot_start(reason: str) -> NoReturn:
+    """End this process for good: another one would find the same."""
+    log.error("%s", reason)
+    raise SystemExit(EXIT_CONFIGURATION)

@@ -1,0 +1,72 @@
+-- Settle records: what a script has written, the stamp of completion, the end of the claim and the
+-- counters are one step for each record. If anything it writes has changed meanwhile, nothing of
+-- that record is done. One whose answer was lost is sent again, and settled once.
+-- ARGV: 2 root of all keys, 3 token, 4 what the keys of the records begin with, then for each record
+-- "<position> <number of writes> <counter>" and the id that is claimed or "", and for each write:
+-- type, id, revision ("" if it must not exist) and text ("" to delete).
+-- Returns for each record "ok", "changed" or "lost" (the claim is somebody else's).
+local root, token, records = ARGV[2], ARGV[3], ARGV[4]
+local trimmed = tonumber(redis.call('HGET', KEYS[2], 'trimmed') or '0')
+
+local function settled(position)
+  return position < trimmed or redis.call('SISMEMBER', KEYS[4], position) == 1
+end
+
+local function key_of(at) return root .. 'record:' .. ARGV[at] .. ':' .. ARGV[at + 1] end
+
+-- As odimra/records/lua does it for one record: see there.
+local function write(at)
+  local key, id, rev, doc = key_of(at), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local index, deleted = root .. 'records:' .. ARGV[at], root .. 'records-deleted:' .. ARGV[at]
+  if doc == '' then
+    if tonumber(rev) > (tonumber(redis.call('GET', deleted)) or 0) then
+      redis.call('SET', deleted, rev)
+    end
+    redis.call('DEL', key)
+    redis.call('ZREM', index, id)
+  elseif rev == '' then
+    rev = string.format('%.0f', (tonumber(redis.call('GET', deleted)) or 0) + 1)
+    redis.call('HSET', key, 'doc', doc, 'rev', rev)
+    redis.call('ZADD', index, 0, id)
+  else
+    redis.call('HSET', key, 'doc', doc, 'rev', string.format('%.0f', rev + 1))
+  end
+end
+
+local function settle(position, counter, claimed, first, count)
+  if settled(position) then return 'ok' end
+  local outcome = 'ok'
+  if claimed then
+    local claim = redis.call('HGET', claimed, 'claim')
+    -- Whoever deleted the record deleted the claim: what the script has to say of others stands.
+    if claim ~= token and (claim or redis.call('EXISTS', claimed) == 1) then
+      outcome, counter, count, claimed = 'lost', '', 0, nil
+    end
+  end
+  local last = first + (count - 1) * 4
+  for at = first, last, 4 do
+    if (redis.call('HGET', key_of(at), 'rev') or '') ~= ARGV[at + 2] then return 'changed' end
+  end
+  for at = first, last, 4 do write(at) end
+  if claimed then redis.call('HDEL', claimed, 'claim', 'lease') end
+  if counter ~= '' then redis.call('HINCRBY', KEYS[2], counter, 1) end
+  redis.call('SADD', KEYS[4], position)
+  return outcome
+end
+
+local outcomes, at = {}, 5
+while at <= #ARGV do
+  local position, count, counter = string.match(ARGV[at], '^(%d+) (%d+) (%a*)$')
+  position, count = tonumber(position), tonumber(count)
+  local claimed = ARGV[at + 1] ~= '' and records .. ARGV[at + 1] or nil
+  outcomes[#outcomes + 1] = settle(position, counter, claimed, at + 2, count)
+  at = at + 2 + count * 4
+end
+while redis.call('SREM', KEYS[4], trimmed) == 1 do
+  redis.call('LPOP', KEYS[3])
+  trimmed = trimmed + 1
+end
+redis.call('HSET', KEYS[2], 'trimmed', trimmed)
+-- A run that gets on is none that costs one worker after another.
+redis.call('HDEL', KEYS[1], 'interruptions')
+return outcomes
