@@ -102,8 +102,8 @@ def _operation(number: int, given: Any) -> Operation:
 
 def _value(number: int, name: str, given: Mapping[str, Any]) -> Any:
     value = given.get("value")
-    if name == "remove":
-        return MISSING if value is None else value
+    if name == "remove" and value is None:
+        return MISSING
     if name == "replace" and value is None:
         raise _wrong(number, "value", "null is not allowed; 'remove' takes a field away")
     if name == "increment" and not _is_number(value):
