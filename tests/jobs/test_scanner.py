@@ -15,16 +15,8 @@ from odimra.jobs.scanner.worker import ScannerOptions, ScriptRefused
 from odimra.records.macros import stamp
 from odimra.records.transaction import Transaction
 from odimra.store import Store
+from tests.jobs.scripts import ok
 from tests.jobs.yard import TYPE, PythonScripts, Yard, context
-
-
-async def ok(bindings: Mapping[str, Any], change: Transaction) -> Any:
-    """Count on the record how often it was worked on."""
-    _, record_id = bindings["objectID"].rsplit("/", 1)
-    value = bindings["input"].get("count", 0) + 1
-    count = {"operation": "replace", "field": "/count", "value": value}
-    await change.patch(TYPE, record_id, [count], None)
-    return True
 
 
 @pytest.fixture
