@@ -13,7 +13,7 @@ import difflib
 import json
 import math
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -163,6 +163,17 @@ class EventsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordSettings:
+    """Section ``records``; types as :class:`odimra.records.model.RecordOptions` reads them."""
+
+    types: Sequence[str]
+    max_bytes: int
+    max_records: int
+    max_results: int
+    max_sorted: int
+
+
+@dataclass(frozen=True, slots=True)
 class EmulationSettings:
     """Section ``emulation``."""
 
@@ -192,6 +203,7 @@ class Settings:
     engine: EngineSettings
     redfish: RedfishSettings
     events: EventsSettings
+    records: RecordSettings
     emulation: EmulationSettings
     log: LogSettings
 

@@ -16,6 +16,7 @@ from odimra.config import Settings
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
 from odimra.networks import Reach, parse
+from odimra.records.model import RecordOptions
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
@@ -122,6 +123,18 @@ def reach(settings: Settings) -> Reach:
     """Return where events may be sent."""
     given = settings.events
     return Reach(parse(given.allowed_networks), parse(given.denied_networks))
+
+
+def record_options(settings: Settings) -> RecordOptions:
+    """Return the section ``records`` as that room takes it."""
+    given = settings.records
+    return RecordOptions(
+        types=tuple(given.types),
+        max_bytes=given.max_bytes,
+        max_records=given.max_records,
+        max_sorted=given.max_sorted,
+        max_results=given.max_results,
+    )
 
 
 def frame_options(settings: Settings) -> FrameOptions:

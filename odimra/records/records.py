@@ -119,8 +119,12 @@ class Records:
 
     def keys(self, type: str, id: str) -> list[str]:
         """Name the keys that a write of a record has to do with: see ``lua/write.lua``."""
-        of = self.store.keys.of
-        return [self.key(type, id), of("records", type), of("records-deleted", type)]
+        keys = self.store.keys
+        return [self.key(type, id), self.index(type), keys.of("records_deleted", type)]
+
+    def index(self, type: str) -> str:
+        """Name the sorted set of the ids of the records of a type."""
+        return self.store.keys.of("records", type)
 
     # --- reading ---
 
@@ -161,9 +165,8 @@ class Records:
         return records
 
     async def _step(self, type: str, after: str, size: int) -> list[Record]:
-        of = self.store.keys.of
         reply = await self.store.script(
-            PAGE, keys=[of("records", type)], args=[of("record", type, ""), after, size, STEP_BYTES]
+            PAGE, keys=[self.index(type)], args=[self.key(type, ""), after, size, STEP_BYTES]
         )
         found = iter(reply)
         return [_record(type, id, rev, doc) for id, rev, doc in zip(found, found, found)]  # noqa: B905
@@ -174,7 +177,7 @@ class Records:
         source = self._sources.get(type)
         if source is not None:
             return await source.count()
-        return int(await self.store.call("ZCARD", self.store.keys.of("records", type)))
+        return int(await self.store.call("ZCARD", self.index(type)))
 
     async def _kept(self, type: str, ids: Sequence[str]) -> list[Record | None]:
         call = self.store.call

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from odimra import config
+from odimra.options import record_options
 from odimra.resources import data_path
 
 
@@ -224,3 +225,13 @@ def test_every_setting_is_in_the_documentation_with_its_default():
             value = value[name]
         expected[dotted] = json.dumps(value) if not isinstance(value, str) else value or '""'
     assert rows == expected
+
+
+def test_types_of_records_are_a_list_of_names(empty_folder):
+    env = {"ODIMRA_RECORDS__TYPES": '["managed/user", "site/*"]'}
+    given = config.load(None, env, {})
+    assert record_options(given).types == ("managed/user", "site/*")
+    assert config.from_document(config.to_document(given)) == given
+    for wrong in ("managed/*", "[]", "[managed]", "[a/b/c]", "['a/b ']"):
+        (problem,) = problems(env={"ODIMRA_RECORDS__TYPES": wrong})
+        assert problem.startswith("ODIMRA_RECORDS__TYPES: records.types")

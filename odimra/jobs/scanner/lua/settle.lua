@@ -17,7 +17,7 @@ local function key_of(at) return root .. 'record:' .. ARGV[at] .. ':' .. ARGV[at
 -- As odimra/records/lua does it for one record: see there.
 local function write(at)
   local key, id, rev, doc = key_of(at), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local index, deleted = root .. 'records:' .. ARGV[at], root .. 'records-deleted:' .. ARGV[at]
+  local index, deleted = root .. 'records:' .. ARGV[at], root .. 'records_deleted:' .. ARGV[at]
   if doc == '' then
     if tonumber(rev) > (tonumber(redis.call('GET', deleted)) or 0) then
       redis.call('SET', deleted, rev)
