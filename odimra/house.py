@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+from odimra import machine_records
 from odimra.access import (
     Access,
 )
@@ -31,11 +32,13 @@ from odimra.events import (
 from odimra.options import (
     access_options,
     engine_options,
+    record_options,
     store_options,
     stream_options,
     subscription_options,
     task_options,
 )
+from odimra.records.records import Records
 from odimra.store import Store
 from odimra.tasks import Tasks
 from odimra.tasks.settings import ServiceSettings, TaskServiceSettings, task_service_settings
@@ -58,6 +61,7 @@ class House:
     access: Access
     machines: MachineStates
     operations: MachineOperations
+    records: Records
     engine: Engine
     subscriptions: Subscriptions
     streams: Streams
@@ -86,6 +90,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         except BadEmulationFile as error:
             cannot_start(str(error))
         states = MachineStates(store, fleet)
+        records = Records(store, record_options(settings), clock)
+        machine_records.mount(records, states)
         registry = Registry()
         for kind in (SystemReset, ManagerReset, FirmwareUpdate):
             registry.add(kind(played, states, emulation.time_factor))
@@ -106,6 +112,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 access,
                 states,
                 MachineOperations(states, played),
+                records,
                 engine,
                 Subscriptions(store, subscription_options(settings), clock),
                 Streams(store, stream_options(settings), clock),
