@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from odimra.records.errors import ReadOnly
-from odimra.records.model import Record, Sourced, merged, same
+from odimra.records.model import Record, Sourced, merged, revision, same
 from odimra.records.records import Records
 from odimra.store import Script
 
@@ -33,13 +33,17 @@ class Kept:
     rev: str
     stored: dict[str, Any] = field(repr=False)
     source: dict[str, Any] | None = field(default=None, repr=False)
+    mark: str = ""
     claim: str = ""
     lease: int = 0
 
     def shown(self, stored: dict[str, Any], rev: str) -> Record:
         """Return the record as it is with ``stored`` in the place of what is stored now."""
-        content = stored if self.source is None else merged(self.source, stored)
-        return Record(self.record.type, self.record.id, rev, content)
+        type_, record_id = self.record.type, self.record.id
+        if self.source is None:
+            return Record(type_, record_id, rev, stored)
+        both = merged(self.source, stored)
+        return Record(type_, record_id, revision(self.mark, rev), both)
 
     def to_store(self, content: dict[str, Any]) -> dict[str, Any]:
         """Return what has to be stored for the record to show ``content``.
@@ -84,14 +88,19 @@ async def read(records: Records, type_: str, ids: Sequence[str]) -> list[Kept | 
             found.append(None)
             continue
         stored = {} if doc is None else orjson.loads(doc)
-        revision = "" if rev is None else rev.decode()
-        content = stored if said is None else merged(said.content, stored)
+        last = "" if rev is None else rev.decode()
+        if said is None:
+            record = Record(type_, record_id, last, stored)
+        else:
+            both = merged(said.content, stored)
+            record = Record(type_, record_id, revision(said.mark, last), both)
         found.append(
             Kept(
-                record=Record(type_, record_id, revision or "0", content),
-                rev=revision,
+                record=record,
+                rev=last,
                 stored=stored,
                 source=None if said is None else said.content,
+                mark="" if said is None else said.mark,
                 claim="" if claim is None else claim.decode(),
                 lease=int(lease or 0),
             )

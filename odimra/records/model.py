@@ -134,12 +134,22 @@ def same(one: Any, other: Any) -> bool:
     return orjson.dumps(one, option=sort) == orjson.dumps(other, option=sort)
 
 
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``below`` with ``above`` laid over it: objects are merged, all else is replaced."""
-    both = dict(below)
-    for name, value in above.items():
-        under = both.get(name)
-        both[name] = (
-            merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
-        )
+def revision(mark: str, rev: str) -> str:
+    """Return the revision of a record of a source: it moves on with the source and what is beside.
+
+    ``rev`` is that of what is kept beside it, "" for nothing.
+    """
+    return f"{mark}-{rev or '0'}"
+
+
+def merged(source: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a source says, and what is kept beside it where the source says nothing.
+
+    Objects that both have are merged; of all else the source's own value is the true one.
+    """
+    both = dict(source)
+    for name, value in beside.items():
+        own = both.setdefault(name, value)
+        if own is not value and isinstance(own, dict) and isinstance(value, dict):
+            both[name] = merged(own, value)
     return both

@@ -33,6 +33,7 @@ from odimra.records.model import (
     encode,
     matcher,
     merged,
+    revision,
     same,
 )
 from odimra.records.patch import Operation, apply, parse_patch
@@ -47,8 +48,6 @@ STEP_RECORDS: Final = 1000
 STEP_BYTES: Final = 1 << 20
 #: How long a patch that names no revision is tried again when others overtake it, in ms.
 PATIENCE_MS: Final = 10_000
-#: The revision of what is remembered of a machine as long as nothing is.
-NOTHING: Final = "0"
 
 
 class Records:
@@ -295,35 +294,6 @@ class Records:
             raise RevisionMismatch(type, id)
         return _record(type, id.encode(), *found)
 
-    # --- what is remembered of records that come from a source ---
-
-    async def beside(self, type: str, id: str) -> Record:
-        """Return what is remembered of a record that comes from a source.
-
-        Nothing is an empty content of the revision :data:`NOTHING`.
-        Raises :class:`RecordMissing` when the source has none.
-        """
-        await self.read(type, id)
-        return await self._current(type, id) or Record(type, id, NOTHING, {})
-
-    async def remember(
-        self, type: str, id: str, content: Mapping[str, Any], rev: str | None = None
-    ) -> Record:
-        """Set what is remembered, if it is still of ``rev`` (of :meth:`beside`; None: any).
-
-        It is laid over the record whenever that is read, and never sent to the source.
-        Raises :class:`RecordMissing`, :class:`RevisionMismatch`, :class:`RecordTooLarge`.
-        """
-        if self.writable(type):
-            raise UnknownType(type)
-        await self.read(type, id)
-        expected = "any" if rev is None else "absent" if rev == NOTHING else _revision(rev)
-        try:
-            _, record = await self._write(type, id, self.encode(content), expected)
-        except (RecordExists, RecordMissing):
-            raise RevisionMismatch(type, id) from None
-        return record
-
     # --- one step ---
 
     def encode(self, content: Mapping[str, Any]) -> bytes:
@@ -367,11 +337,6 @@ def _unchanged(current: Record, doc: bytes) -> bool:
 
 def _complete(type: str, sourced: Sourced, beside: Record | None) -> Record:
     if beside is None:
-        return Record(type, sourced.id, f"{sourced.mark}-{NOTHING}", sourced.content)
-    return Record(
-        type,
-        sourced.id,
-        f"{sourced.mark}-{beside.rev}",
-        merged(sourced.content, beside.content),
-        beside.size,
-    )
+        return Record(type, sourced.id, revision(sourced.mark, ""), sourced.content)
+    both = merged(sourced.content, beside.content)
+    return Record(type, sourced.id, revision(sourced.mark, beside.rev), both, beside.size)
