@@ -24,12 +24,14 @@ from odimra.account_book import Book
 from odimra.certificates import server_context
 from odimra.clock import SystemClock
 from odimra.config import Settings
+from odimra.emulation.state import MachineStates
 from odimra.faces import application, push
-from odimra.house import House, build, cannot_start
+from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.options import (
     access_options,
     store_options,
 )
+from odimra.records.records import Records
 from odimra.redfish.server import RedfishRunner, make_room
 from odimra.store import Store, StoreUnavailable
 
@@ -112,6 +114,17 @@ async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Boo
         yield Book(access, clock)
     finally:
         access.close()
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def open_records(settings: Settings, store_url: str) -> AsyncIterator[Records]:
+    """Open the records for the command line."""
+    fleet = load_fleet(settings)
+    store = await Store.open(store_options(settings, store_url))
+    try:
+        yield records_of(settings, store, SystemClock(), MachineStates(store, fleet))
+    finally:
         await store.close()
 
 

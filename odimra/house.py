@@ -18,6 +18,7 @@ from odimra.config import Settings
 from odimra.emulation import fleet as fleets
 from odimra.emulation import scenarios as scripts
 from odimra.emulation.files import BadEmulationFile, locate
+from odimra.emulation.fleet import Fleet
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
@@ -84,14 +85,13 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             ),
         )
         emulation = settings.emulation
+        fleet = load_fleet(settings)
         try:
-            fleet = fleets.load(locate("fleets", emulation.fleet), emulation.seed)
             played = scripts.load(locate("scenarios", emulation.scenarios), emulation.seed)
         except BadEmulationFile as error:
             cannot_start(str(error))
         states = MachineStates(store, fleet)
-        records = Records(store, record_options(settings), clock)
-        machine_records.mount(records, states)
+        records = records_of(settings, store, clock, states)
         registry = Registry()
         for kind in (SystemReset, ManagerReset, FirmwareUpdate):
             registry.add(kind(played, states, emulation.time_factor))
@@ -121,6 +121,22 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     finally:
         access.close()
         await store.close()
+
+
+def load_fleet(settings: Settings) -> Fleet:
+    """Return the machines that are emulated."""
+    emulation = settings.emulation
+    try:
+        return fleets.load(locate("fleets", emulation.fleet), emulation.seed)
+    except BadEmulationFile as error:
+        cannot_start(str(error))
+
+
+def records_of(settings: Settings, store: Store, clock: Clock, states: MachineStates) -> Records:
+    """Return the records, the machines among them."""
+    records = Records(store, record_options(settings), clock)
+    machine_records.mount(records, states)
+    return records
 
 
 def cannot_start(reason: str) -> NoReturn:

@@ -8,12 +8,11 @@ the composition root offers it here as an :class:`AccountBook`.
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from odimra.account_book import AccountBook, AccountLine, AccountRefused
+from odimra.standalone import store_url
 from odimra.store import StoreUnavailable
-from odimra.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,16 +42,8 @@ async def with_book(
 
     Raises :class:`AccountRefused`, also when the store does not answer, and ``EmbeddedStoreError``.
     """
-    store = None
-    url = settings.store.url
-    if url == "embedded:":
-        store = EmbeddedStore(Path(settings.state_folder), settings.store.fsync)
-        url = await store.start()
     try:
-        async with open_book(settings, url) as book:
+        async with store_url(settings) as url, open_book(settings, url) as book:
             return await act(book)
     except StoreUnavailable as error:
         raise AccountRefused(f"the store does not answer: {error}") from error
-    finally:
-        if store is not None:
-            await store.stop()

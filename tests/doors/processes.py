@@ -23,12 +23,15 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(CHECKOUT), **extra}
 
 
-def odimra(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
+def odimra(
+    *arguments: str, cwd: Path, stdin: str | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end; ``stdin`` comes by a pipe."""
     return subprocess.run(
         [sys.executable, "-P", "-m", "odimra", *arguments],
         cwd=cwd,
         env=environment(**env),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,
