@@ -219,7 +219,7 @@ def records_group() -> None:
 
 @records_group.command("import")
 @click.argument("type")
-@click.argument("source", metavar="FILE", type=click.File("rb"))
+@click.argument("source", type=click.File("rb"))
 @click.option("--replace", "existing", flag_value=transfer.REPLACE, help="Replace what is there.")
 @click.option("--skip", "existing", flag_value=transfer.SKIP, help="Leave what is there.")
 @_CONFIG
@@ -228,7 +228,7 @@ def records_group() -> None:
 def records_import(
     type: str, source: BinaryIO, existing: str | None, file: str | None, **flags: Any
 ) -> None:
-    """Create a record of TYPE, such as managed/user, from each line of FILE (- is the input).
+    """Create a record of TYPE, such as managed/user, from each line of SOURCE (- is the input).
 
     A line is a JSON object; its _id is that of the record, or else it gets a fresh one. Nothing is
     written if any line cannot be a record.
@@ -246,12 +246,12 @@ def records_import(
 
 @records_group.command("export")
 @click.argument("type")
-@click.argument("target", metavar="[FILE]", type=click.Path(dir_okay=False), default="-")
+@click.argument("target", type=click.Path(dir_okay=False), default="-")
 @_CONFIG
 @_STATE
 @_STORE
 def records_export(type: str, target: str, file: str | None, **flags: Any) -> None:
-    """Write each record of TYPE as a line of JSON to FILE, or to the output."""
+    """Write each record of TYPE as a line of JSON to TARGET, or to the output."""
 
     async def act(records: Records) -> int:
         with _bar(await records.count(type)) as progress, _whole_file(target) as out:
