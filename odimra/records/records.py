@@ -75,11 +75,6 @@ class Records:
         check_type(type)
         self._sources[type] = source
 
-    @property
-    def mounted(self) -> tuple[str, ...]:
-        """The types that come from sources."""
-        return tuple(self._sources)
-
     def source(self, type: str) -> Source | None:
         """Return where the records of ``type`` come from, None if they are kept here.
 
