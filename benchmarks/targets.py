@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,12 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 
 
 @contextmanager
-def _process(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    *command: str, cwd: Path | None = None, pinned_to: Sequence[str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    where = pinned(SERVER_CORE) if pinned_to is None else pinned_to
     with subprocess.Popen(
-        [*pinned(SERVER_CORE), *command],
+        [*where, *command],
         cwd=cwd or CHECKOUT,
         env=clean_environment(PYTHONPATH=str(CHECKOUT)),
         stdin=subprocess.DEVNULL,
@@ -81,7 +84,7 @@ def _process(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Pope
 
 
 @contextmanager
-def store_server() -> Iterator[str]:
+def store_server(pinned_to: Sequence[str] | None = None) -> Iterator[str]:
     """A store's server as the embedded one is configured, and the URL of its socket.
 
     It starts empty and leaves nothing.
@@ -98,7 +101,7 @@ def store_server() -> Iterator[str]:
             "--hash-max-listpack-value": "1024",
         }
         flat = [word for pair in options.items() for word in pair]
-        with _process(str(get_binary_path()), *flat) as process:
+        with _process(str(get_binary_path()), *flat, pinned_to=pinned_to) as process:
             deadline = time.monotonic() + 30
             while not path.exists():
                 if process.poll() is not None or time.monotonic() > deadline:
@@ -159,19 +162,30 @@ class Stack:
 
 
 @contextmanager
-def stack(settings: Mapping[str, Any] | None = None, *flags: str) -> Iterator[Stack]:
-    """A service with an empty store."""
-    with store_server() as url, service_on(url, settings, *flags) as started:
+def stack(
+    settings: Mapping[str, Any] | None = None,
+    *flags: str,
+    pinned_to: Sequence[str] | None = None,
+) -> Iterator[Stack]:
+    """A service with an empty store, on the server's core unless `pinned_to` says otherwise."""
+    with (
+        store_server(pinned_to) as url,
+        service_on(url, settings, *flags, pinned_to=pinned_to) as started,
+    ):
         yield started
 
 
 @contextmanager
-def service_on(url: str, settings: Mapping[str, Any] | None = None, *flags: str) -> Iterator[Stack]:
+def service_on(
+    url: str,
+    settings: Mapping[str, Any] | None = None,
+    *flags: str,
+    pinned_to: Sequence[str] | None = None,
+) -> Iterator[Stack]:
     """A service in front of the store at `url`; `flags` go to the command line."""
     merged_settings = merged(merged(SETTINGS, {"store": {"url": url}}), settings or {})
-    service = Service(
-        merged_settings, pinned(SERVER_CORE), flags=flags, first_password=FIRST_PASSWORD
-    )
+    where = pinned(SERVER_CORE) if pinned_to is None else list(pinned_to)
+    service = Service(merged_settings, where, flags=flags, first_password=FIRST_PASSWORD)
     with service:
         yield Stack(service, url)
 

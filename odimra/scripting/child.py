@@ -1,0 +1,166 @@
+"""The process that scripts run in: ``python child.py DESCRIPTOR MEMORY STACK LEVEL``.
+
+It is started with nothing but a socket, takes one run after the other from it, and is killed when a
+run takes too long. Imports the standard library and the engine only, never the package: that would
+take its time at each start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import quickjs
+
+#: Lines in front of the prelude, so that those of a script can be told from its own.
+OFFSET = 100_000
+#: Scripts after which a context is made anew, whatever they have left.
+RUNS = 5_000
+#: What the interpreter itself takes of addresses beside the scripts' memory, in bytes.
+ROOM = 768 * 1024 * 1024
+LEVELS = ("trace", "debug", "info", "warn", "error")
+LENGTH = struct.Struct("!I")
+
+
+class Link:
+    """Frames over the socket: a length of four bytes, a letter, and the rest."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = b""
+
+    def send(self, kind: bytes, *parts: bytes) -> None:
+        """Send a frame of parts, each with its length before it."""
+        body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
+        self._connection.sendall(LENGTH.pack(len(body)) + body)
+
+    def receive(self) -> tuple[bytes, list[bytes]]:
+        """Return the next frame. Raises EOFError."""
+        body = self._take(LENGTH.unpack(self._take(4))[0])
+        parts, at = [], 1
+        while at < len(body):
+            (size,) = LENGTH.unpack_from(body, at)
+            parts.append(body[at + 4 : at + 4 + size])
+            at += 4 + size
+        return body[:1], parts
+
+    def _take(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            got = self._connection.recv(max(65536, count - len(self._buffer)))
+            if not got:
+                raise EOFError
+            self._buffer += got
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+
+class Engine:
+    """A context with the prelude in it."""
+
+    def __init__(self, link: Link, memory: int, stack: int, level: int) -> None:
+        self._link = link
+        self._level = level
+        self._context = quickjs.Context()
+        self._context.set_memory_limit(memory)
+        self._context.set_max_stack_size(stack)
+        # The engine calls whatever it is given with as many arguments as the script has.
+        self._context.add_callable("$call", self._call)
+        self._context.add_callable("$say", self._say)
+        prelude = Path(__file__).with_name("prelude.js").read_text("utf-8").rstrip()
+        text = f"({chr(10) * OFFSET}{prelude})($call, $say, {OFFSET})"
+        # Taken away first: the prelude has them, nobody else shall.
+        self._run = self._context.eval(
+            f"(function () {{ const $c = globalThis.$call, $s = globalThis.$say;"
+            f" delete globalThis.$call; delete globalThis.$say;"
+            f" return (function ($call, $say) {{ return {text} }})($c, $s); }})()"
+        )
+        self.runs = 0
+
+    def _call(self, name: str, arguments: str) -> str:
+        # Whatever is wrong becomes an exception in the script: one raised here would break out of
+        # it in ways that the script could not catch.
+        try:
+            self._link.send(b"C", name.encode(), arguments.encode())
+            _, (answer,) = self._link.receive()
+            return answer.decode()
+        except EOFError:
+            os._exit(0)
+        except UnicodeError:
+            return '{"error": {"code": 400}, "message": "the arguments are no text"}'
+
+    def _say(self, level: str, text: str) -> None:
+        if LEVELS.index(level) >= self._level:
+            with suppress(UnicodeError):
+                self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
+
+    def run(self, source: str, bindings: str, names: str) -> str:
+        """Return what the prelude says of a run."""
+        self.runs += 1
+        return str(self._run("run", source, bindings, names))
+
+    def check(self, source: str) -> str:
+        """Return what the prelude says of a script that is not run."""
+        return str(self._run("check", source, "", ""))
+
+    def clean(self) -> bool:
+        """Take away what the last script has left; False if that is not possible."""
+        return self.runs < RUNS and self._run("clean", "", "", "") is True
+
+
+def failed(message: str) -> str:
+    """Return what the prelude would say of that failure."""
+    return "e" + json.dumps({"message": message, "line": None, "syntax": False})
+
+
+def serve(link: Link, make: Callable[[], Engine]) -> None:
+    """Take one run after the other."""
+    engine = make()
+    link.send(b"R")
+    while True:
+        kind, parts = link.receive()
+        try:
+            source, *rest = (part.decode() for part in parts)
+            said = engine.check(source) if kind == b"K" else engine.run(source, *rest)
+            usable = engine.clean()
+        except (quickjs.JSException, MemoryError) as error:
+            # Out of memory, within the prelude or in handing over: the context is used up.
+            said, usable = failed(f"the script cannot go on: {str(error)[:300]}"), False
+        link.send(b"D", said.encode("utf-8", "replace"))
+        if not usable:
+            engine = make()
+
+
+def limit(memory: int) -> None:
+    """Take from this process what a script has no need of."""
+    if sys.platform == "linux":
+        # With its parent goes this process, too, even within a script that never ends.
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (memory + ROOM, memory + ROOM))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+
+
+def main(descriptor: str, memory: str, stack: str, level: str, parent: str) -> None:
+    """Serve until the other end is closed."""
+    connection = socket.socket(fileno=int(descriptor))
+    limit(int(memory))
+    if os.getppid() != int(parent):
+        return  # it died before its death could be arranged to be this one's
+    link = Link(connection)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        serve(link, lambda: Engine(link, int(memory), int(stack), int(level)))
+
+
+if __name__ == "__main__":
+    # A signal for the whole group is for the parent to act on.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    main(*sys.argv[1:])

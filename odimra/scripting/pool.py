@@ -1,0 +1,344 @@
+"""Processes that run scripts, from the side of those who want one run.
+
+A run has its process to itself. One that does not end in time, or whose caller loses patience, is
+ended with its process (SIGKILL: neither a loop nor a long native call can hold that off), and the
+next run gets a fresh one. Each process is asked for one run at a time, and answers the calls of its
+script through :data:`Host`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from odimra.scripting.errors import (
+    BadScript,
+    HostError,
+    ScriptError,
+    ScriptKilled,
+    ScriptTimeout,
+)
+
+log = logging.getLogger("odimra.scripts")
+
+#: Answers what a script has called: (name, arguments) to a JSON value. Raises :class:`HostError`.
+Host = Callable[[str, Sequence[Any]], Awaitable[Any]]
+
+CHILD = Path(__file__).with_name("child.py")
+LENGTH = struct.Struct("!I")
+#: Lines of a script, and its characters, at most.
+MOST_LINES = 100_000
+LONGEST_SOURCE = 262_144
+LEVELS = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Undefined:
+    """The value of a script whose last expression has none; JSON has no word for it."""
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNDEFINED: Final = Undefined()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptOptions:
+    """How many processes there are, and what each of them may take.
+
+    ``memory`` (of the scripts, in bytes) and ``stack`` (bytes) of a process; ``longest`` is the
+    longest frame that a script may send, in bytes: its value, or the arguments of a call.
+    ``calls`` is how many calls one run may make. A process must be there within ``start`` seconds.
+    """
+
+    processes: int = 2
+    memory: int = 64 * 1024 * 1024
+    stack: int = 256 * 1024
+    longest: int = 4 * 1024 * 1024
+    calls: int = 10_000
+    start: float = 30.0
+
+
+class ScriptPool:
+    """Runs scripts; a context manager, which leaves no process behind."""
+
+    def __init__(self, options: ScriptOptions | None = None) -> None:
+        self._options = options or ScriptOptions()
+        self._idle: list[_Process] = []
+        self._free = asyncio.Semaphore(self._options.processes)
+        self._all: set[_Process] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> ScriptPool:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._closed = True
+        await asyncio.gather(*(process.end() for process in list(self._all)))
+
+    async def run(
+        self, source: str, bindings: Mapping[str, Any], host: Host, *, timeout: float
+    ) -> Any:
+        """Return the JSON value of a script's last expression, or :data:`UNDEFINED`.
+
+        ``bindings`` are variables that it finds; ``timeout`` is for itself, in seconds: the time
+        that ``host`` takes does not count. Raises :class:`ScriptError`.
+        """
+        _acceptable(source)
+        parts = (
+            source.encode(),
+            orjson.dumps(list(bindings.values())),
+            orjson.dumps(list(bindings)),
+        )
+        return await self._ask(b"S", parts, host, timeout)
+
+    async def check(self, source: str, *, timeout: float = 10.0) -> None:
+        """Raise :class:`BadScript` unless ``source`` compiles; nothing of it runs."""
+        _acceptable(source)
+        await self._ask(b"K", (source.encode(),), _nothing, timeout)
+
+    async def _ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> Any:
+        async with self._free:
+            process = await self._process()
+            try:
+                said = await process.ask(kind, parts, host, timeout)
+            except BaseException:
+                # Stopped halfway: what it would still say belongs to nobody.
+                await process.end()
+                raise
+            finally:
+                if process.alive and not self._closed:
+                    self._idle.append(process)
+                else:
+                    self._all.discard(process)
+        return _value(said)
+
+    async def _process(self) -> _Process:
+        while self._idle:
+            process = self._idle.pop()
+            if process.alive:
+                return process
+            self._all.discard(process)
+        if self._closed:
+            raise ScriptKilled("scripts are not run any more")
+        process = _Process(self._options)
+        self._all.add(process)
+        try:
+            await process.start()
+        except BaseException:
+            await process.end()
+            self._all.discard(process)
+            raise
+        return process
+
+
+def _acceptable(source: str) -> None:
+    if len(source) > LONGEST_SOURCE or source.count("\n") >= MOST_LINES:
+        raise BadScript(f"the script is longer than {LONGEST_SOURCE} characters")
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        raise BadScript("the script holds half a character") from None
+
+
+def _value(said: bytes) -> Any:
+    kind, rest = said[:1], said[1:]
+    if kind == b"u":
+        return UNDEFINED
+    if kind == b"v":
+        try:
+            return orjson.loads(rest)
+        except orjson.JSONDecodeError:
+            raise ScriptError("its value cannot be handed out as JSON") from None
+    failure = orjson.loads(rest)
+    raise (BadScript if failure["syntax"] else ScriptError)(failure["message"], failure["line"])
+
+
+async def _nothing(name: str, arguments: Sequence[Any]) -> Any:
+    raise HostError(f"{name} is not there")
+
+
+class _Process(asyncio.Protocol):
+    """One process, and what it is asked for at present."""
+
+    def __init__(self, options: ScriptOptions) -> None:
+        self._options = options
+        self._process: asyncio.subprocess.Process | None = None
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._frames: deque[bytes] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._error: ScriptError | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked for something."""
+        return self._error is None
+
+    # Life
+
+    async def start(self) -> None:
+        """Start the process. Raises :class:`ScriptKilled`."""
+        ours, theirs = socket.socketpair()
+        given = (
+            theirs.fileno(),
+            self._options.memory,
+            self._options.stack,
+            _level(),
+            os.getpid(),
+        )
+        with theirs:
+            ours.setblocking(False)
+            self._process = await asyncio.create_subprocess_exec(
+                # Isolated: no folder of the service's, no variable of its environment.
+                *(sys.executable, "-I", str(CHILD), *map(str, given)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env={"LANG": "C.UTF-8"},
+                cwd="/",
+            )
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
+        await self._next(self._options.start)
+
+    async def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._lose(ScriptKilled("the script was stopped"))
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    def _lose(self, error: ScriptError) -> None:
+        """Give the process up."""
+        if self._error is None:
+            self._error = error
+        if self._transport is not None:
+            self._transport.abort()
+        self._wake()
+
+    # Runs
+
+    async def ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> bytes:
+        """Have something run and return what is said of it."""
+        calls = 0
+        self._send(kind, *parts)
+        while True:
+            before = asyncio.get_running_loop().time()
+            body = await self._next(timeout)
+            # The host's time is not the script's.
+            timeout -= asyncio.get_running_loop().time() - before
+            said, parts = body[:1], _parts(body)
+            if said == b"D":
+                return parts[0]
+            calls += 1
+            if calls > self._options.calls:
+                raise ScriptError(f"it made more than {self._options.calls} calls")
+            self._send(b"A", await _answer(host, parts[0].decode(), parts[1]))
+
+    async def _next(self, timeout: float) -> bytes:
+        """Return the next frame. Raises what ended the process."""
+        while not self._frames:
+            if self._error is not None:
+                raise self._error
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            timer = loop.call_later(max(timeout, 0), self._too_long)
+            try:
+                await self._waiting
+            finally:
+                timer.cancel()
+                self._waiting = None
+        return self._frames.popleft()
+
+    def _too_long(self) -> None:
+        self._lose(ScriptTimeout("the script took too long and was stopped"))
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _send(self, kind: bytes, *parts: bytes) -> None:
+        body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
+        if self._error is not None:
+            raise self._error
+        assert self._transport is not None
+        self._transport.write(LENGTH.pack(len(body)) + body)
+
+    # What the process says
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take note that the process has ended."""
+        self._lose(ScriptKilled("the process of the script has ended"))
+
+    def data_received(self, data: bytes) -> None:
+        """Take apart what has come."""
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        while len(buffer) - at >= 4:
+            (size,) = LENGTH.unpack_from(buffer, at)
+            if size > self._options.longest:
+                self._lose(ScriptError(f"it said more than {self._options.longest} bytes at once"))
+                return
+            if len(buffer) - at - 4 < size:
+                break
+            body = bytes(buffer[at + 4 : at + 4 + size])
+            if body[:1] == b"L":
+                level, text = (part.decode("utf-8", "replace") for part in _parts(body))
+                log.log(LEVELS.get(level, logging.INFO), "%s", text)
+            else:
+                self._frames.append(body)
+            at += 4 + size
+        del buffer[:at]
+        if self._frames:
+            self._wake()
+
+
+def _parts(body: bytes) -> list[bytes]:
+    parts, at = [], 1
+    while at < len(body):
+        (size,) = LENGTH.unpack_from(body, at)
+        parts.append(body[at + 4 : at + 4 + size])
+        at += 4 + size
+    return parts
+
+
+async def _answer(host: Host, name: str, arguments: bytes) -> bytes:
+    try:
+        return orjson.dumps({"value": await host(name, orjson.loads(arguments))})
+    except HostError as error:
+        return orjson.dumps({"error": dict(error.detail), "message": str(error)})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return b'{"error":{"code":400},"message":"the arguments are no JSON"}'
+    except Exception:  # what the host is made of is no business of the script's
+        log.exception("a script's call of %s broke", name)
+        return b'{"error":{"code":500},"message":"the call has failed"}'
+
+
+def _level() -> int:
+    """Return the first of the child's levels that is logged."""
+    wanted = log.getEffectiveLevel()
+    return next((n for n, level in enumerate(LEVELS.values()) if level >= wanted), len(LEVELS))
