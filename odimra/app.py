@@ -135,7 +135,9 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
         keeping = rooms.create_task(house.access.sessions.keep_house())
+        firing = rooms.create_task(house.scheduler.run(stop, house.services.fire()))
         await house.engine.work(stop)
+        await firing
         keeping.cancel()
 
 

@@ -174,6 +174,25 @@ class RecordSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """Section ``scans``."""
+
+    max_completed_runs: int
+    claim_seconds: int
+    max_jobs: int
+    lenient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSettings:
+    """Section ``scripts``; ``memory_mb`` in MiB."""
+
+    processes: int
+    memory_mb: int
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class EmulationSettings:
     """Section ``emulation``."""
 
@@ -204,6 +223,8 @@ class Settings:
     redfish: RedfishSettings
     events: EventsSettings
     records: RecordSettings
+    scans: ScanSettings
+    scripts: ScriptSettings
     emulation: EmulationSettings
     log: LogSettings
 

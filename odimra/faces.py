@@ -8,6 +8,10 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
+from odimra.crest.frame import Crest
+from odimra.crest.records import RecordsEndpoint
+from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
+from odimra.crest.taskscanner import TaskScannerEndpoint
 from odimra.events import (
     Feed,
     Push,
@@ -17,6 +21,7 @@ from odimra.events import (
 )
 from odimra.house import House
 from odimra.options import (
+    crest_options,
     feed_options,
     frame_options,
     push_options,
@@ -152,9 +157,26 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
+    crest(house).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
+
+
+def crest(house: House) -> Crest:
+    """Return the face of records, scheduled jobs and scans."""
+    return Crest(
+        {
+            "managed/*": RecordsEndpoint("managed", house.records),
+            "redfish/*": RecordsEndpoint("redfish", house.records),
+            "scheduler/job": JobsEndpoint(house.scheduled, house.services),
+            "scheduler/trigger": TriggersEndpoint(house.scheduled),
+            "scheduler": SchedulerEndpoint(house.scheduled),
+            "taskscanner": TaskScannerEndpoint(house.runs, house.scheduled, house.services),
+        },
+        house.access,
+        crest_options(house.settings),
+    )
 
 
 def push(house: House, service_uuid: str) -> Push:

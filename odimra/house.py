@@ -5,6 +5,8 @@ Called by :mod:`odimra.app`, which starts processes, and handed to :mod:`odimra.
 
 import contextlib
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -22,7 +24,7 @@ from odimra.emulation.fleet import Fleet
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
-from odimra.engine import Engine, Registry
+from odimra.engine import Engine, Registry, ScheduledJobs, Scheduler, SchedulerOptions, task_going
 from odimra.events import (
     EventServiceSettings,
     EventSettings,
@@ -30,16 +32,23 @@ from odimra.events import (
     Subscriptions,
     event_service_settings,
 )
+from odimra.jobs.invocation import Services
+from odimra.jobs.scanner.runs import Runs
+from odimra.jobs.scanner.worker import Scanner
+from odimra.jobs.script_host import ScriptHost
 from odimra.options import (
     access_options,
     engine_options,
     record_options,
+    scanner_options,
+    script_options,
     store_options,
     stream_options,
     subscription_options,
     task_options,
 )
 from odimra.records.records import Records
+from odimra.scripting import ScriptPool
 from odimra.store import Store
 from odimra.tasks import Tasks
 from odimra.tasks.settings import ServiceSettings, TaskServiceSettings, task_service_settings
@@ -63,6 +72,10 @@ class House:
     machines: MachineStates
     operations: MachineOperations
     records: Records
+    runs: Runs
+    scheduled: ScheduledJobs
+    services: Services
+    scheduler: Scheduler
     engine: Engine
     subscriptions: Subscriptions
     streams: Streams
@@ -75,6 +88,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
     clock = SystemClock()
     store = await Store.open(store_options(settings, store_url))
     access = Access(store, access_options(settings), clock)
+    open_rooms = contextlib.AsyncExitStack()
     try:
         tasks_ = Tasks(store, task_options(settings), clock)
         service = task_service_settings(
@@ -95,6 +109,11 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         registry = Registry()
         for kind in (SystemReset, ManagerReset, FirmwareUpdate):
             registry.add(kind(played, states, emulation.time_factor))
+        runs = Runs(store, tasks_, clock, keep=settings.scans.max_completed_runs)
+        scheduled = ScheduledJobs(store, clock, limit=settings.scans.max_jobs)
+        pool = await open_rooms.enter_async_context(ScriptPool(script_options(settings)))
+        host = ScriptHost(pool, records, access, timeout=settings.scripts.timeout_seconds)
+        registry.add(Scanner(store, records, runs, host, scanner_options(settings)))
         unknown = set(settings.engine.limits.kinds) - set(registry.names)
         if unknown:
             cannot_start(
@@ -102,25 +121,35 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 f"there are {', '.join(registry.names)}"
             )
         engine = Engine(tasks_, registry, engine_options(settings, store_url), clock, service)
-        async with engine:
-            yield House(
-                settings,
-                clock,
-                store,
-                tasks_,
-                service,
-                access,
-                states,
-                MachineOperations(states, played),
-                records,
-                engine,
-                Subscriptions(store, subscription_options(settings), clock),
-                Streams(store, stream_options(settings), clock),
-                event_service_settings(store, EventSettings()),
-            )
+        await open_rooms.enter_async_context(engine)
+        yield House(
+            settings,
+            clock,
+            store,
+            tasks_,
+            service,
+            access,
+            states,
+            MachineOperations(states, played),
+            records,
+            runs,
+            scheduled,
+            Services(runs, clock, lenient=settings.scans.lenient),
+            Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
+            engine,
+            Subscriptions(store, subscription_options(settings), clock),
+            Streams(store, stream_options(settings), clock),
+            event_service_settings(store, EventSettings()),
+        )
     finally:
+        await open_rooms.aclose()
         access.close()
         await store.close()
+
+
+def node_name() -> str:
+    """Return what this process is called where several share a store."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def load_fleet(settings: Settings) -> Fleet:

@@ -13,13 +13,17 @@ from odimra.access import (
     SessionPolicy,
 )
 from odimra.config import Settings
+from odimra.crest.frame import CrestOptions
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
+from odimra.jobs.scanner.work import WorkOptions
+from odimra.jobs.scanner.worker import ScannerOptions
 from odimra.networks import Reach, parse
 from odimra.records.model import RecordOptions
 from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
+from odimra.scripting import ScriptOptions
 from odimra.store import StoreOptions
 from odimra.tasks import TaskOptions
 
@@ -134,6 +138,25 @@ def record_options(settings: Settings) -> RecordOptions:
         max_records=given.max_records,
         max_sorted=given.max_sorted,
         max_results=given.max_results,
+    )
+
+
+def scanner_options(settings: Settings) -> ScannerOptions:
+    """Return the section ``scans`` as the job kind takes it."""
+    given = settings.scans
+    return ScannerOptions(WorkOptions(hold=given.claim_seconds), given.lenient)
+
+
+def script_options(settings: Settings) -> ScriptOptions:
+    """Return the section ``scripts`` as that room takes it."""
+    given = settings.scripts
+    return ScriptOptions(processes=given.processes, memory=given.memory_mb * 1024 * 1024)
+
+
+def crest_options(settings: Settings) -> CrestOptions:
+    """Return the bounds of requests as that face takes them."""
+    return CrestOptions(
+        settings.http.max_body_bytes, settings.scans.lenient, settings.http.public_url
     )
 
 

@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as AiohttpHandler
 
 from odimra.access import AuthenticationFailed, Principal
+from odimra.access.request import credentials, same_origin
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
 from odimra.redfish.errors import RedfishError, Translations
@@ -128,9 +129,7 @@ class Frame:
                 if verb not in METHODS:
                     raise errors.method_unknown()
                 raise errors.method_not_allowed(route.allow)
-            if verb not in READS and not headers.same_origin(
-                request.headers, self._options.public_url
-            ):
+            if verb not in READS and not same_origin(request.headers, self._options.public_url):
                 # A browser adds the HTTP Basic that it remembers, whoever's page it shows.
                 raise errors.foreign_origin()
             principal = await self._identify(endpoint, request)
@@ -149,7 +148,7 @@ class Frame:
 
     async def _identify(self, endpoint: Endpoint, request: web.Request) -> Principal:
         """Return who asks. Raises 401, with the same words whatever the reason."""
-        given = headers.credentials(request.headers)
+        given = credentials(request.headers)
         if endpoint.open:
             # Only $expand asks who it is: what the root links to is not for everybody. To open a
             # session proves nothing but what is in its body.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from odimra.access.request import same_origin
 from odimra.redfish import errors
 
 SERVER = "odimra"
@@ -59,20 +58,6 @@ def check(given: Mapping[str, str], media: str) -> None:
         raise errors.header_invalid("Accept", 406)
 
 
-def same_origin(given: Mapping[str, str], public_url: str) -> bool:
-    """Tell whether the page that sends the request is one of this service's own.
-
-    ``public_url`` is where clients reach the service when the Host header does not say so.
-    """
-    origin = given.get("Origin")
-    if origin is None:
-        return True
-    place = origin.partition("://")[2].lower()
-    return place != "" and (
-        place == given.get("Host", "").lower() or origin.lower() == public_url.lower().rstrip("/")
-    )
-
-
 def allow_origin(given: Mapping[str, str], public_url: str) -> dict[str, str]:
     """Return what lets pages of the service's own origin read the answer, and no others."""
     origin = given.get("Origin")
@@ -81,29 +66,6 @@ def allow_origin(given: Mapping[str, str], public_url: str) -> dict[str, str]:
     # Without the second header a browser shows the answer to nobody.
     allowed = {"Access-Control-Allow-Origin": origin} if same_origin(given, public_url) else {}
     return {"Vary": "Origin", **allowed}
-
-
-def credentials(given: Mapping[str, str]) -> tuple[str | None, tuple[str, str] | None] | None:
-    """Return session token and name and password of HTTP Basic; None when there is neither.
-
-    A session counts before HTTP Basic. What cannot be read is an empty name and password, which no
-    account has.
-    """
-    token = given.get("X-Auth-Token")
-    if token is not None:
-        return token, None
-    header = given.get("Authorization")
-    if header is None:
-        return None
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None, ("", "")
-    try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None, ("", "")
-    user, _, password = text.partition(":")
-    return None, (user, password)
 
 
 def content_type(media: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from odimra.redfish import headers
+from odimra.access.request import same_origin
 from tests.redfish.conftest import Desk, Open
 
 ONE = "/redfish/v1/Systems/s1"
@@ -140,4 +140,4 @@ async def test_an_error_too_tells_its_own_pages_only(desk: Desk) -> None:
 
 @pytest.mark.parametrize("origin", ["", "x", "://", "https://"])
 def test_what_is_no_origin_is_no_origin_of_ours(origin: str) -> None:
-    assert not headers.same_origin({"Origin": origin, "Host": ""}, "")
+    assert not same_origin({"Origin": origin, "Host": ""}, "")

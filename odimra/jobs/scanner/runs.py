@@ -155,6 +155,16 @@ class Runs:
         shown = [task for task in found if task is not None and owner in (None, task.owner)]
         return list(await asyncio.gather(*map(self._run, shown)))
 
+    async def count(self) -> int:
+        """Return how many runs there are."""
+        return await self._tasks.count(self._tasks.index(kind=KIND))
+
+    async def why(self, run_id: str) -> str:
+        """Return why a run ended in error, as far as that is known."""
+        task = await self._task(run_id)
+        said = [one for one in task.messages if one.severity == "Critical"] if task else []
+        return said[0].args[0] if said and said[0].args else "the log of the service says why"
+
     async def cancel(self, run_id: str) -> None:
         """Have a run end; one that has ended otherwise than by completing stays as it is.
 

@@ -1,0 +1,221 @@
+"""Every request to this face, from the socket to the endpoint and back.
+
+``/openidm`` and all below it is served here, so that whatever goes wrong there is told as CREST
+tells it. Called by :mod:`odimra.faces`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import orjson
+from aiohttp import web
+
+from odimra.access import Principal
+from odimra.access.request import credentials, same_origin
+from odimra.crest.asking import Ask, check_version, condition, parameters, read_body
+from odimra.crest.endpoint import Answer, Endpoint
+from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
+
+log = logging.getLogger(__name__)
+
+ROOT = "/openidm"
+READS = ("GET", "HEAD")
+METHODS = (*READS, "PUT", "POST", "PATCH", "DELETE")
+HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-API-Version": "protocol=2.1,resource=1.0",
+    "Server": "odimra",
+}
+
+
+class Authenticator(Protocol):
+    """Who finds out who asks; see :class:`odimra.access.Access`."""
+
+    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
+        """Return who it is. Raises AuthenticationFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrestOptions:
+    """Bounds of requests; ``public_url`` is where clients reach the service.
+
+    ``max_bytes`` of a body; ``lenient`` mends what the documentation of others prints wrongly.
+    """
+
+    max_bytes: int = 1024 * 1024
+    lenient: bool = True
+    public_url: str = ""
+
+
+class Crest:
+    """Serves endpoints; each is at a path, in which ``*`` stands for one segment."""
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        access: Authenticator,
+        options: CrestOptions,
+    ) -> None:
+        self._endpoints = [(tuple(path.split("/")), one) for path, one in endpoints.items()]
+        self._access = access
+        self._options = options
+
+    @property
+    def paths(self) -> list[str]:
+        """What is served, below the root."""
+        return ["/".join(path) for path, _ in self._endpoints]
+
+    def mount(self, app: web.Application) -> None:
+        """Add the routes to ``app``."""
+        app.router.add_route("*", ROOT, self.serve)
+        app.router.add_route("*", f"{ROOT}/{{tail:.*}}", self.serve)
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Answer a request, whatever it is."""
+        pretty = False
+        try:
+            params = parameters(request)
+            pretty = params.get("_prettyprint", "").lower() == "true"
+            answer = await self._answer(request, params)
+        except CrestError as error:
+            answer = Answer(error.body, error.code, headers=error.headers)
+        except Exception as error:
+            known = translated(error)
+            if known is None:
+                # The path without its query, which may hold anything.
+                log.error("%s %s broke", request.method, request.path, exc_info=error)
+                known = CrestError(500, "The service has failed; its log says why")
+            answer = Answer(known.body, known.code, headers=known.headers)
+        return _response(request, answer, pretty)
+
+    async def _answer(self, request: web.Request, params: Mapping[str, str]) -> Answer:
+        method = request.method
+        if method == "POST":
+            method = request.headers.get("X-HTTP-Method-Override", "POST").upper()
+        if method not in METHODS:
+            raise CrestError(405, f"The method {method[:20]} is not supported")
+        if method not in READS and not same_origin(request.headers, self._options.public_url):
+            # A browser adds the credentials that it remembers, whoever's page it shows.
+            raise CrestError(403, "The page that sends this is another service's")
+        check_version(request.headers.get("Accept-API-Version"))
+        principal = await self._principal(request)
+        endpoint, args, record_id = self._find(request)
+        needed = endpoint.reading if method in READS else endpoint.writing
+        if needed not in principal.privileges:
+            raise CrestError(403, f"This needs the privilege {needed}")
+        _check_conditions(request, method)
+        body = None
+        if method not in (*READS, "DELETE"):
+            body, mended = await read_body(
+                request, self._options.max_bytes, lenient=self._options.lenient
+            )
+            if mended:
+                log.warning("%s %s: backslashes before { were dropped", method, request.path)
+        ask = Ask(
+            request,
+            principal,
+            params,
+            body,
+            condition(request.headers.get("If-Match")),
+            condition(request.headers.get("If-None-Match")),
+        )
+        return await _dispatch(endpoint, method, ask, args, record_id)
+
+    async def _principal(self, request: web.Request) -> Principal:
+        given = credentials(request.headers, bearer=True)
+        if given is None:
+            raise denied()
+        principal = await self._access.authenticate(*given)
+        if principal.password_change_required:
+            raise CrestError(403, "The password has to be changed first")
+        return principal
+
+    def _find(self, request: web.Request) -> tuple[Endpoint, tuple[str, ...], str | None]:
+        """Return the endpoint of a path, what its stars stand for, and the id behind it."""
+        raw = request.rel_url.raw_path.removeprefix(ROOT).strip("/")
+        segments = [unquote(one) for one in raw.split("/")] if raw else []
+        if any(not one or "/" in one or not one.isprintable() for one in segments):
+            raise not_found(f"Resource '{'/'.join(segments)[:200]}' not found")
+        for path, endpoint in self._endpoints:
+            if len(segments) - len(path) not in (0, 1):
+                continue
+            if all(one in ("*", given) for one, given in zip(path, segments, strict=False)):
+                args = tuple(
+                    given for one, given in zip(path, segments, strict=False) if one == "*"
+                )
+                behind = segments[len(path) :]
+                return endpoint, args, behind[0] if behind else None
+        raise not_found(f"Resource '{'/'.join(segments)[:200]}' not found")
+
+
+def _check_conditions(request: web.Request, method: str) -> None:
+    given = request.headers
+    for name in ("If-Modified-Since", "If-Unmodified-Since"):
+        if name in given:
+            raise CrestError(409, f"Header-based condition not supported: {name}")
+    if "If-Match" in given and method in (*READS, "POST"):
+        raise CrestError(412, "If-Match is not supported for this method")
+    if "If-None-Match" in given and method not in (*READS, "PUT"):
+        raise CrestError(412, "If-None-Match is not supported for this method")
+
+
+async def _dispatch(
+    endpoint: Endpoint, method: str, ask: Ask, args: tuple[str, ...], record_id: str | None
+) -> Answer:
+    if method in READS:
+        if ask.query is not None:
+            if record_id is not None:
+                raise not_supported("A query of one resource is not supported")
+            return await endpoint.query(ask, *args)
+        return await endpoint.read(ask, record_id, *args)
+    if method == "POST":
+        action = ask.param("_action")
+        if action is None or action.lower() == "create":
+            if record_id is not None:
+                raise not_supported("A resource is created under an id by PUT")
+            return await endpoint.create(ask, None, *args)
+        return await endpoint.action(ask, record_id, action, *args)
+    if record_id is None:
+        raise not_supported(f"{method} of a collection is not supported")
+    if method == "PUT":
+        return await _put(endpoint, ask, record_id, args)
+    if method == "PATCH":
+        return await endpoint.patch(ask, record_id, *args)
+    return await endpoint.delete(ask, record_id, *args)
+
+
+async def _put(endpoint: Endpoint, ask: Ask, record_id: str, args: tuple[str, ...]) -> Answer:
+    """Create, update, or whichever fits, as the conditions say (CREST 2.1)."""
+    if ask.if_match is not None and ask.if_none_match is not None:
+        raise CrestError(412, "If-Match and If-None-Match cannot stand together")
+    if ask.if_none_match is not None:
+        if ask.if_none_match != "*":
+            raise bad("If-None-Match of a PUT is * or nothing")
+        return await endpoint.create(ask, record_id, *args)
+    if ask.if_match is not None:
+        return await endpoint.update(ask, record_id, *args)
+    return await endpoint.put(ask, record_id, *args)
+
+
+def _response(request: web.Request, answer: Answer, pretty: bool) -> web.Response:
+    headers = {**HEADERS, **answer.headers}
+    if answer.rev is not None:
+        headers["ETag"] = f'"{answer.rev}"'
+        known = condition(request.headers.get("If-None-Match"))
+        if request.method in READS and known == answer.rev:
+            return web.Response(status=304, headers=headers)
+    if answer.status == 204:
+        headers.pop("Content-Type")
+        return web.Response(status=204, headers=headers)
+    return web.Response(status=answer.status, headers=headers, body=_rendered(answer.body, pretty))
+
+
+def _rendered(body: Any, pretty: bool) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2 if pretty else None)
