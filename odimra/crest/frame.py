@@ -63,14 +63,11 @@ class Crest:
         access: Authenticator,
         options: CrestOptions,
     ) -> None:
+        #: What is served, by its path below the root.
+        self.endpoints = endpoints
         self._endpoints = [(tuple(path.split("/")), one) for path, one in endpoints.items()]
         self._access = access
         self._options = options
-
-    @property
-    def paths(self) -> list[str]:
-        """What is served, below the root."""
-        return ["/".join(path) for path, _ in self._endpoints]
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""

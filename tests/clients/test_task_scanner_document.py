@@ -276,7 +276,7 @@ def test_the_documented_session(curl: Curl, admin: Client) -> None:
 
     # List the scanning tasks
     listed = curl(LIST)
-    assert list(listed)[0] == "result"
+    assert next(iter(listed)) == "result"
     mine = {one["_id"]: one for one in listed["result"]}
     done = mine[run["_id"]]
     assert list(done) == ["_id", "name", "progress", "started", "ended"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from odimra.config import load
-from odimra.faces import feed, redfish_resources
+from odimra.faces import crest, feed, redfish_resources
 from odimra.house import build
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -69,3 +69,23 @@ async def test_where_members_take_a_post_is_said(resources: list[Resource]) -> N
 def test_no_endpoint_is_listed_twice() -> None:
     paths = [path for path, _, _ in ROWS]
     assert len(paths) == len(set(paths))
+
+
+async def test_every_path_of_the_other_api_is_documented(valkey: str, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "openidm.md").read_text("utf-8")
+    told = {
+        (path.partition("/{")[0], read, write)
+        for path, read, write in re.findall(
+            r"^\| `([a-z][^`]*)` \|.*\| read: (\w+), write: (\w+) \|$", page, re.MULTILINE
+        )
+    }
+    settings = load(
+        None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
+    )
+    async with build(settings, valkey) as house:
+        served = crest(house)
+    wanted = {
+        (path.removesuffix("/*"), endpoint.reading, endpoint.writing)
+        for path, endpoint in served.endpoints.items()
+    }
+    assert told == wanted

@@ -282,16 +282,16 @@ async def test_records_that_are_gone_or_not_meant_any_more_are_skipped(
     yard: Yard, scripts: PythonScripts
 ) -> None:
     async def spoils(bindings: Mapping[str, Any], change: Transaction) -> Any:
-        await yard.records.patch(
-            TYPE, "u00001", [{"operation": "replace", "field": "/due", "value": 500}]
-        )
-        await yard.records.delete(TYPE, "u00002")
+        if bindings["input"]["_id"] == "u00000":
+            later = [{"operation": "replace", "field": "/due", "value": 500}]
+            await yard.records.patch(TYPE, "u00008", later)
+            await yard.records.delete(TYPE, "u00009")
         return await ok(bindings, change)
 
     scripts.named["spoils"] = spoils
-    await yard.fill(3, due=1)
+    await yard.fill(10, due=1)
     run = await yard.scan(context("spoils", numberOfThreads=1))
-    assert (run.total, run.successes, run.failures) == (3, 1, 0)
+    assert (run.total, run.successes, run.failures) == (10, 8, 0)
 
 
 async def test_a_record_that_cannot_bear_the_claim_fails(yard: Yard) -> None:

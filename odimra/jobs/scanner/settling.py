@@ -9,8 +9,9 @@ import asyncio
 
 from odimra.jobs.scanner.steps import Settled, Steps
 
-#: Records that are settled by one step.
-MOST = 64
+#: Records that are settled by one step, and the seconds in which they gather.
+MOST = 128
+GATHERING = 0.01
 
 
 class Settler:
@@ -32,6 +33,9 @@ class Settler:
         """Settle what comes until cancelled. Raises :class:`~odimra.tasks.Fenced`."""
         while True:
             await self._wanted.wait()
+            if len(self._waiting) < MOST:
+                # A step for each would cost more than all else; nobody waits for this one.
+                await asyncio.sleep(GATHERING)
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if not self._waiting:
                 self._wanted.clear()

@@ -64,7 +64,7 @@ class WorkOptions:
 
     hold: float = 60.0
     tell: float = 1.0
-    ahead: int = 64
+    ahead: int = 128
 
 
 @dataclass(frozen=True, slots=True)
