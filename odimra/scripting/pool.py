@@ -97,6 +97,11 @@ class ScriptPool:
         self._closed = True
         await asyncio.gather(*(process.end() for process in list(self._all)))
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that there are."""
+        return [process.pid for process in self._all if process.pid is not None]
+
     async def run(
         self, source: str, bindings: Mapping[str, Any], host: Host, *, timeout: float
     ) -> Any:
@@ -190,6 +195,12 @@ class _Process(asyncio.Protocol):
         self._frames: deque[bytes] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._error: ScriptError | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, None before it was started and after it has ended."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process is not None else None
 
     @property
     def alive(self) -> bool:

@@ -52,7 +52,7 @@
 
   function text(value) {
     if (typeof value === "string") return value;
-    if (value instanceof $Error) return $String(value);
+    if (value instanceof $Error || typeof value === "bigint") return $String(value);
     try {
       const said = stringify(value);
       return said === undefined ? $String(value) : said;
@@ -156,10 +156,12 @@
   }
   const mine = new $Set(getOwnPropertyNames(global));
   const symbols = getOwnPropertySymbols(global).length;
+  const above = getPrototypeOf(global);
 
   // Take away what a script has left; false if it cannot be.
   function clean() {
     if (getOwnPropertySymbols(global).length !== symbols) return false;
+    if (getPrototypeOf(global) !== above) return false;
     const names = getOwnPropertyNames(global);
     if (names.length === mine.size) return true;
     for (let at = 0; at < names.length; at++) {

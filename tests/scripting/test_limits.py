@@ -1,0 +1,227 @@
+"""Limits that hold: each is run into, and the next script is none the worse for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odimra.scripting import (
+    ScriptError,
+    ScriptKilled,
+    ScriptOptions,
+    ScriptPool,
+    ScriptTimeout,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SHORT = 0.5
+
+
+async def nothing(name: str, arguments: Sequence[Any]) -> Any:
+    return None
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[ScriptPool]:
+    options = ScriptOptions(processes=1, memory=16 * 1024 * 1024, longest=100_000, calls=20)
+    async with ScriptPool(options) as made:
+        yield made
+
+
+async def well(pool: ScriptPool) -> None:
+    assert await pool.run("'well'", {}, nothing, timeout=10) == "well"
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "for (;;);",
+        "try { for (;;); } catch (e) { 'caught' } finally { for (;;); }",
+        "/(a+)+$/.test('a'.repeat(50) + '!')",
+        "var s = '\\u1E9B\\u0323'.repeat(5e5); for (var i = 0; i < 1e6; i++) s.normalize('NFKD')",
+        "new Array(3e7).fill(0).map((_, i) => -i).sort()",
+        "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+        "for (;;) { try { openidm.read('a') } catch (e) { } }",
+    ],
+    ids=["loop", "finally", "regex", "native", "sort", "wait", "calls"],
+)
+async def test_what_takes_too_long_is_stopped(pool: ScriptPool, source: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(ScriptError):
+        await pool.run(source, {}, nothing, timeout=SHORT)
+    assert time.monotonic() - began < SHORT + 5
+    await well(pool)
+
+
+async def test_a_stopped_script_s_process_is_gone(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+    with pytest.raises(ScriptTimeout):
+        await pool.run("for (;;);", {}, nothing, timeout=SHORT)
+    assert not alive(pid)
+    await well(pool)
+    assert pool.pids != [pid]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "var x = []; for (;;) x.push('x'.repeat(1000) + x.length)",
+        "'x'.repeat(1e9)",
+        "new ArrayBuffer(1e9)",
+        "var s = 'x'; for (;;) s += s",
+        "new Array(1e8).fill(1)",
+    ],
+)
+async def test_what_takes_too_much_memory_fails(pool: ScriptPool, source: str) -> None:
+    with pytest.raises(ScriptError):
+        await pool.run(source, {}, nothing, timeout=20)
+    await well(pool)
+
+
+async def test_memory_that_ran_out_can_be_survived(pool: ScriptPool) -> None:
+    source = "var x; try { x = new ArrayBuffer(1e9) } catch (e) { x = 'none' } x"
+    assert await pool.run(source, {}, nothing, timeout=10) == "none"
+    await well(pool)
+
+
+async def test_a_value_that_is_too_long_is_not_taken(pool: ScriptPool) -> None:
+    with pytest.raises(ScriptError, match="100000 bytes"):
+        await pool.run("'x'.repeat(200000)", {}, nothing, timeout=10)
+    await well(pool)
+    with pytest.raises(ScriptError, match="100000 bytes"):
+        await pool.run("openidm.read('x'.repeat(200000))", {}, nothing, timeout=10)
+    await well(pool)
+
+
+async def test_a_script_calls_only_so_often(pool: ScriptPool) -> None:
+    calls = 0
+
+    async def count(name: str, arguments: Sequence[Any]) -> Any:
+        nonlocal calls
+        calls += 1
+
+    with pytest.raises(ScriptError, match="more than 20 calls"):
+        await pool.run("for (;;) openidm.read('a')", {}, count, timeout=10)
+    assert calls == 20
+    await well(pool)
+
+
+async def test_the_host_s_time_is_not_the_script_s(pool: ScriptPool) -> None:
+    async def slow(name: str, arguments: Sequence[Any]) -> Any:
+        await asyncio.sleep(SHORT * 2)  # longer than the script may take itself
+        return "late"
+
+    assert await pool.run("openidm.read('a')", {}, slow, timeout=SHORT) == "late"
+
+
+async def test_a_process_that_is_killed_fails_its_script_only(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+
+    async def kill(name: str, arguments: Sequence[Any]) -> Any:
+        os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(ScriptKilled):
+        await pool.run("openidm.read('a'); for (;;);", {}, kill, timeout=10)
+    await well(pool)
+
+
+async def test_a_process_that_died_while_it_was_idle_is_not_missed(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while alive(pid):
+            await asyncio.sleep(0.01)
+    for _ in range(3):
+        try:
+            await well(pool)
+        except ScriptKilled:
+            continue  # the news of its death came after the script had been sent
+        break
+    await well(pool)
+
+
+async def test_who_loses_patience_ends_the_script(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+    running = asyncio.create_task(pool.run("for (;;);", {}, nothing, timeout=60))
+    await asyncio.sleep(0.1)  # it is somewhere in its loop
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not alive(pid)
+    await well(pool)
+
+
+async def test_a_closed_pool_leaves_no_process_behind() -> None:
+    async with ScriptPool(ScriptOptions(processes=2)) as pool:
+        await well(pool)
+        running = asyncio.create_task(pool.run("for (;;);", {}, nothing, timeout=60))
+        async with asyncio.timeout(20):
+            while len(pool.pids) < 1:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # it is in its loop
+        pids = pool.pids
+    assert not any(map(alive, pids))
+    with pytest.raises(ScriptError):
+        await running
+    with pytest.raises(ScriptKilled):
+        await pool.run("1", {}, nothing, timeout=1)
+
+
+async def test_a_process_has_nothing_of_the_service_s(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+    environment = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    assert set(environment.strip("\0").split("\0")) <= {"LANG=C.UTF-8", "LC_CTYPE=C.UTF-8"}
+    open_files = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    assert sum(one.startswith("socket:") for one in open_files) == 1
+    assert not any(str(CHECKOUT) in one for one in open_files)
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it notices by its socket only")
+async def test_a_script_does_not_outlive_a_killed_parent() -> None:
+    source = (
+        "import asyncio\n"
+        "from odimra.scripting import ScriptPool\n"
+        "async def host(name, arguments):\n"
+        "    return None\n"
+        "async def main():\n"
+        "    async with ScriptPool() as pool:\n"
+        "        await pool.run('1', {}, host, timeout=30)\n"
+        "        print(*pool.pids, flush=True)\n"
+        "        await pool.run('for (;;);', {}, host, timeout=60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", source),
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert alive(pid)
+    parent.kill()
+    await parent.wait()
+    async with asyncio.timeout(10):
+        while alive(pid):
+            await asyncio.sleep(0.02)
