@@ -92,7 +92,9 @@ class ScriptHost:
             raise ScriptFailed(str(error)) from None
         calls = Calls(self._records, change, principal)
         try:
-            return await self._pool.run(source, bindings, calls, timeout=self._timeout)
+            return await self._pool.run(
+                source, bindings, calls, timeout=self._timeout, owner=account
+            )
         except ScriptError as error:
             raise ScriptFailed(str(error)) from None
 

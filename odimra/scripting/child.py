@@ -8,6 +8,7 @@ take its time at each start.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,15 @@ import quickjs
 OFFSET = 100_000
 #: Scripts after which a context is made anew, whatever they have left.
 RUNS = 5_000
+#: Contexts that are kept: one for each script and whom it runs for.
+CONTEXTS = 16
+#: What a script may leave for the collector of its context, in bytes.
+LEFT = 1024 * 1024
+#: Runs after which that is looked at, and runs that are looked at at once, in seconds: who leaves
+#: much has needed time for it.
+LOOK_RUNS, LOOK_SECONDS = 64, 0.001
+#: Lines that one run may log.
+LINES = 1_000
 #: What the interpreter itself takes of addresses beside the scripts' memory, in bytes.
 ROOM = 768 * 1024 * 1024
 LEVELS = ("trace", "debug", "info", "warn", "error")
@@ -69,6 +80,9 @@ class Engine:
     def __init__(self, link: Link, memory: int, stack: int, level: int) -> None:
         self._link = link
         self._level = level
+        self._lines = 0
+        self._took = 0.0
+        self._open = True
         self._context = quickjs.Context()
         self._context.set_memory_limit(memory)
         self._context.set_max_stack_size(stack)
@@ -84,10 +98,13 @@ class Engine:
             f" return (function ($call, $say) {{ return {text} }})($c, $s); }})()"
         )
         self.runs = 0
+        self._least = self._taken()
 
     def _call(self, name: str, arguments: str) -> str:
         # Whatever is wrong becomes an exception in the script: one raised here would break out of
         # it in ways that the script could not catch.
+        if not self._open:
+            return '{"error": {"code": 400}, "message": "the script has ended"}'
         try:
             self._link.send(b"C", name.encode(), arguments.encode())
             _, (answer,) = self._link.receive()
@@ -98,14 +115,34 @@ class Engine:
             return '{"error": {"code": 400}, "message": "the arguments are no text"}'
 
     def _say(self, level: str, text: str) -> None:
-        if LEVELS.index(level) >= self._level:
-            with suppress(UnicodeError):
-                self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
+        if LEVELS.index(level) < self._level or self._lines > LINES:
+            return
+        self._lines += 1
+        if self._lines > LINES:
+            level, text = "warn", f"a script has logged {LINES} lines: the rest is left out"
+        with suppress(UnicodeError):
+            self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
 
     def run(self, source: str, bindings: str, names: str) -> str:
         """Return what the prelude says of a run."""
         self.runs += 1
-        return str(self._run("run", source, bindings, names))
+        self._lines, self._open = 0, True
+        began = time.thread_time()
+        said = str(self._run("run", source, bindings, names))
+        if not said.startswith("e"):
+            said = self._finish(said)
+        self._took = time.thread_time() - began
+        self._open = False
+        return said
+
+    def _finish(self, said: str) -> str:
+        # What a script has put off is part of it: left undone it would stay for good.
+        try:
+            while self._context.execute_pending_job():
+                pass
+        except quickjs.JSException as error:
+            return failed(str(error).partition("\n")[0])
+        return str(self._run("settled", "", "", "")) if said == "p" else said
 
     def check(self, source: str) -> str:
         """Return what the prelude says of a script that is not run."""
@@ -113,7 +150,21 @@ class Engine:
 
     def clean(self) -> bool:
         """Take away what the last script has left; False if that is not possible."""
-        return self.runs < RUNS and self._run("clean", "", "", "") is True
+        if self.runs >= RUNS or self._run("clean", "", "", "") is not True:
+            return False
+        try:
+            if self._context.execute_pending_job():
+                return False  # of a script that has failed; there may be more
+        except quickjs.JSException:
+            return False
+        if self._took > LOOK_SECONDS or self.runs % LOOK_RUNS == 0:
+            if self._taken() - self._least > LEFT:
+                self._context.gc()
+            return self._taken() - self._least <= LEFT
+        return True
+
+    def _taken(self) -> int:
+        return int(self._context.memory()["malloc_size"])
 
 
 def failed(message: str) -> str:
@@ -123,20 +174,34 @@ def failed(message: str) -> str:
 
 def serve(link: Link, make: Callable[[], Engine]) -> None:
     """Take one run after the other."""
-    engine = make()
+    # A context is for one script of one owner: whatever a script finds a way to leave in it, it
+    # never comes to act with the rights of another.
+    engines: dict[tuple[str, ...], Engine] = {}
+    spare: Engine | None = make()
     link.send(b"R")
     while True:
         kind, parts = link.receive()
+        source, *rest = (part.decode() for part in parts)
+        key = () if kind == b"K" else (source, *rest[2:])
+        engine = engines.pop(key, None) or spare or make()
+        if engine is spare:
+            spare = None
         try:
-            source, *rest = (part.decode() for part in parts)
-            said = engine.check(source) if kind == b"K" else engine.run(source, *rest)
+            said = engine.check(source) if kind == b"K" else engine.run(source, *rest[:2])
             usable = engine.clean()
         except (quickjs.JSException, MemoryError) as error:
             # Out of memory, within the prelude or in handing over: the context is used up.
             said, usable = failed(f"the script cannot go on: {str(error)[:300]}"), False
         link.send(b"D", said.encode("utf-8", "replace"))
+        if usable:
+            engines[key] = engine
+        if len(engines) > CONTEXTS:
+            del engines[next(iter(engines))]
+            usable = False
         if not usable:
-            engine = make()
+            del engine
+            gc.collect()  # a context and what it calls know each other
+        spare = spare or make()
 
 
 def limit(memory: int) -> None:
@@ -145,7 +210,8 @@ def limit(memory: int) -> None:
         # With its parent goes this process, too, even within a script that never ends.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         resource.setrlimit(resource.RLIMIT_AS, (memory + ROOM, memory + ROOM))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
+        resource.setrlimit(nothing, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 
 

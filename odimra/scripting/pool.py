@@ -103,18 +103,27 @@ class ScriptPool:
         return [process.pid for process in self._all if process.pid is not None]
 
     async def run(
-        self, source: str, bindings: Mapping[str, Any], host: Host, *, timeout: float
+        self,
+        source: str,
+        bindings: Mapping[str, Any],
+        host: Host,
+        *,
+        timeout: float,
+        owner: str = "",
     ) -> Any:
         """Return the JSON value of a script's last expression, or :data:`UNDEFINED`.
 
         ``bindings`` are variables that it finds; ``timeout`` is for itself, in seconds: the time
-        that ``host`` takes does not count. Raises :class:`ScriptError`.
+        that ``host`` takes does not count. ``owner`` is whose rights ``host`` has: runs for
+        different owners never share a context, so that nothing which the script of one has left
+        could act for another. Raises :class:`ScriptError`.
         """
         _acceptable(source)
         parts = (
             source.encode(),
             orjson.dumps(list(bindings.values())),
             orjson.dumps(list(bindings)),
+            owner.encode(),
         )
         return await self._ask(b"S", parts, host, timeout)
 
@@ -127,17 +136,30 @@ class ScriptPool:
         async with self._free:
             process = await self._process()
             try:
-                said = await process.ask(kind, parts, host, timeout)
-            except BaseException:
-                # Stopped halfway: what it would still say belongs to nobody.
-                await process.end()
-                raise
-            finally:
-                if process.alive and not self._closed:
-                    self._idle.append(process)
-                else:
-                    self._all.discard(process)
+                said = await self._once(process, kind, parts, host, timeout)
+            except ScriptKilled:
+                # It may have died while it was idle, before the news came. Of a script that has
+                # not said a word nothing has happened: it is run once more, and only then.
+                if process.heard or self._closed:
+                    raise
+                process = await self._process()
+                said = await self._once(process, kind, parts, host, timeout)
         return _value(said)
+
+    async def _once(
+        self, process: _Process, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float
+    ) -> bytes:
+        try:
+            return await process.ask(kind, parts, host, timeout)
+        except BaseException:
+            # Stopped halfway: what it would still say belongs to nobody.
+            await process.end()
+            raise
+        finally:
+            if process.alive and not self._closed:
+                self._idle.append(process)
+            else:
+                self._all.discard(process)
 
     async def _process(self) -> _Process:
         while self._idle:
@@ -195,6 +217,8 @@ class _Process(asyncio.Protocol):
         self._frames: deque[bytes] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._error: ScriptError | None = None
+        #: Whether what is asked for has called or logged anything yet.
+        self.heard = False
 
     @property
     def pid(self) -> int | None:
@@ -219,17 +243,24 @@ class _Process(asyncio.Protocol):
             _level(),
             os.getpid(),
         )
-        with theirs:
-            ours.setblocking(False)
-            self._process = await asyncio.create_subprocess_exec(
-                # Isolated: no folder of the service's, no variable of its environment.
-                *(sys.executable, "-I", str(CHILD), *map(str, given)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env={"LANG": "C.UTF-8"},
-                cwd="/",
-            )
+        try:
+            with theirs:
+                ours.setblocking(False)
+                self._process = await asyncio.create_subprocess_exec(
+                    # Isolated: no folder of the service's, no variable of its environment.
+                    *(sys.executable, "-I", str(CHILD), *map(str, given)),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env={"LANG": "C.UTF-8"},
+                    cwd="/",
+                )
+        except OSError as error:
+            ours.close()
+            raise ScriptKilled(f"no process for scripts: {error.strerror}") from error
+        except BaseException:
+            ours.close()
+            raise
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
         await self._next(self._options.start)
@@ -255,6 +286,7 @@ class _Process(asyncio.Protocol):
     async def ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> bytes:
         """Have something run and return what is said of it."""
         calls = 0
+        self.heard = False
         self._send(kind, *parts)
         while True:
             before = asyncio.get_running_loop().time()
@@ -317,6 +349,7 @@ class _Process(asyncio.Protocol):
             if len(buffer) - at - 4 < size:
                 break
             body = bytes(buffer[at + 4 : at + 4 + size])
+            self.heard = True
             if body[:1] == b"L":
                 level, text = (part.decode("utf-8", "replace") for part in _parts(body))
                 log.log(LEVELS.get(level, logging.INFO), "%s", text)
