@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import quickjs
@@ -74,6 +75,12 @@ class Link:
         return taken
 
 
+@cache
+def prelude() -> str:
+    """Return what each context starts with; read once, before there is any script."""
+    return Path(__file__).with_name("prelude.js").read_text("utf-8").rstrip()
+
+
 class Engine:
     """A context with the prelude in it."""
 
@@ -89,8 +96,7 @@ class Engine:
         # The engine calls whatever it is given with as many arguments as the script has.
         self._context.add_callable("$call", self._call)
         self._context.add_callable("$say", self._say)
-        prelude = Path(__file__).with_name("prelude.js").read_text("utf-8").rstrip()
-        text = f"({chr(10) * OFFSET}{prelude})($call, $say, {OFFSET})"
+        text = f"({chr(10) * OFFSET}{prelude()})($call, $say, {OFFSET})"
         # Taken away first: the prelude has them, nobody else shall.
         self._run = self._context.eval(
             f"(function () {{ const $c = globalThis.$call, $s = globalThis.$say;"
