@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,14 +38,26 @@ class Link:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._later: deque[tuple[bytes, list[bytes]]] = deque()
 
     def send(self, kind: bytes, *parts: bytes) -> None:
         """Send a frame of parts, each with its length before it."""
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
         self._connection.sendall(LENGTH.pack(len(body)) + body)
 
+    def answer(self) -> bytes:
+        """Return the answer to a call; runs that came before it have to wait."""
+        while True:
+            kind, parts = self._frame()
+            if kind == b"A":
+                return parts[0]
+            self._later.append((kind, parts))
+
     def receive(self) -> tuple[bytes, list[bytes]]:
         """Return the next frame. Raises EOFError."""
+        return self._later.popleft() if self._later else self._frame()
+
+    def _frame(self) -> tuple[bytes, list[bytes]]:
         body = self._take(LENGTH.unpack(self._take(4))[0])
         parts, at = [], 1
         while at < len(body):
@@ -90,8 +103,7 @@ class Engine:
         # it in ways that the script could not catch.
         try:
             self._link.send(b"C", name.encode(), arguments.encode())
-            _, (answer,) = self._link.receive()
-            return answer.decode()
+            return self._link.answer().decode()
         except EOFError:
             os._exit(0)
         except UnicodeError:

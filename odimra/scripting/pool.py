@@ -17,7 +17,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,9 +85,8 @@ class ScriptPool:
 
     def __init__(self, options: ScriptOptions | None = None) -> None:
         self._options = options or ScriptOptions()
-        self._idle: list[_Process] = []
-        self._free = asyncio.Semaphore(self._options.processes)
         self._all: set[_Process] = set()
+        self._starting = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> ScriptPool:
@@ -124,38 +123,37 @@ class ScriptPool:
         await self._ask(b"K", (source.encode(),), _nothing, timeout)
 
     async def _ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> Any:
-        async with self._free:
+        while True:
             process = await self._process()
+            run = _Run(kind, parts, host, timeout)
             try:
-                said = await process.ask(kind, parts, host, timeout)
-            except BaseException:
-                # Stopped halfway: what it would still say belongs to nobody.
-                await process.end()
-                raise
+                return _value(await process.ask(run))
+            except NotBegun:
+                # The one before it took the process with it; nothing of this one has run.
+                continue
             finally:
-                if process.alive and not self._closed:
-                    self._idle.append(process)
-                else:
+                if not process.alive:
+                    await process.end()
                     self._all.discard(process)
-        return _value(said)
 
     async def _process(self) -> _Process:
-        while self._idle:
-            process = self._idle.pop()
-            if process.alive:
-                return process
-            self._all.discard(process)
+        """Return the process with the least to do; another one if it has some and may be."""
         if self._closed:
             raise ScriptKilled("scripts are not run any more")
-        process = _Process(self._options)
-        self._all.add(process)
-        try:
-            await process.start()
-        except BaseException:
-            await process.end()
-            self._all.discard(process)
-            raise
-        return process
+        async with self._starting:
+            self._all -= {process for process in self._all if not process.alive}
+            least = min(self._all, key=lambda process: process.load, default=None)
+            if least is not None and (not least.load or len(self._all) >= self._options.processes):
+                return least
+            process = _Process(self._options)
+            self._all.add(process)
+            try:
+                await process.start()
+            except BaseException:
+                await process.end()
+                self._all.discard(process)
+                raise
+            return process
 
 
 def _acceptable(source: str) -> None:
@@ -180,21 +178,50 @@ def _value(said: bytes) -> Any:
     raise (BadScript if failure["syntax"] else ScriptError)(failure["message"], failure["line"])
 
 
+class NotBegun(Exception):
+    """The process has ended before the run began."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One run: what is asked, and what has come of it so far."""
+
+    kind: bytes
+    parts: Sequence[bytes]
+    host: Host
+    timeout: float
+    frames: deque[bytes] = field(default_factory=deque)
+    waiting: asyncio.Future[None] | None = None
+    #: Nobody waits for it any more.
+    abandoned: bool = False
+
+    def wake(self) -> None:
+        """Have who waits for it look."""
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+
 async def _nothing(name: str, arguments: Sequence[Any]) -> Any:
     raise HostError(f"{name} is not there")
 
 
 class _Process(asyncio.Protocol):
-    """One process, and what it is asked for at present."""
+    """One process, and the runs that it was asked for: it does them one after the other.
+
+    The next ones lie ready in its socket while one runs, so that it need not wait for them.
+    """
 
     def __init__(self, options: ScriptOptions) -> None:
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._frames: deque[bytes] = deque()
-        self._waiting: asyncio.Future[None] | None = None
+        self._runs: deque[_Run] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
         self._error: ScriptError | None = None
+        #: The run that it was at when it ended.
+        self._lost: _Run | None = None
 
     @property
     def pid(self) -> int | None:
@@ -206,6 +233,11 @@ class _Process(asyncio.Protocol):
     def alive(self) -> bool:
         """Whether it can be asked for something."""
         return self._error is None
+
+    @property
+    def load(self) -> int:
+        """How many runs it has to do."""
+        return len(self._runs)
 
     # Life
 
@@ -231,8 +263,13 @@ class _Process(asyncio.Protocol):
                 cwd="/",
             )
         loop = asyncio.get_running_loop()
+        # What it says first is that it is there.
+        ready = _Run(b"", (), _nothing, self._options.start)
+        self._runs.append(ready)
         self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
-        await self._next(self._options.start)
+        self._start_clock()
+        await self._next(ready)
+        self._done(ready)
 
     async def end(self) -> None:
         """End the process, whatever it is doing."""
@@ -243,53 +280,95 @@ class _Process(asyncio.Protocol):
             await self._process.wait()
 
     def _lose(self, error: ScriptError) -> None:
-        """Give the process up."""
+        """Give the process up, and with it the run that it is at."""
         if self._error is None:
             self._error = error
+            self._lost = self._runs[0] if self._runs else None
+        self._stop_clock()
         if self._transport is not None:
             self._transport.abort()
-        self._wake()
+        for run in self._runs:
+            run.wake()
 
     # Runs
 
-    async def ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> bytes:
-        """Have something run and return what is said of it."""
+    async def ask(self, run: _Run) -> bytes:
+        """Have something run and return what is said of it. Raises :class:`NotBegun`."""
+        if self._error is not None:
+            raise NotBegun
         calls = 0
-        self._send(kind, *parts)
-        while True:
-            before = asyncio.get_running_loop().time()
-            body = await self._next(timeout)
-            # The host's time is not the script's.
-            timeout -= asyncio.get_running_loop().time() - before
-            said, parts = body[:1], _parts(body)
-            if said == b"D":
-                return parts[0]
-            calls += 1
-            if calls > self._options.calls:
-                raise ScriptError(f"it made more than {self._options.calls} calls")
-            self._send(b"A", await _answer(host, parts[0].decode(), parts[1]))
+        self._runs.append(run)
+        if len(self._runs) == 1:
+            self._start_clock()
+        try:
+            self._send(run.kind, *run.parts)
+            while True:
+                body = await self._next(run)
+                if body[:1] == b"D":
+                    return _parts(body)[0]
+                # The host's time is not the script's.
+                self._stop_clock()
+                calls += 1
+                if calls > self._options.calls:
+                    raise ScriptError(f"it made more than {self._options.calls} calls")
+                name, arguments = _parts(body)
+                self._send(b"A", await _answer(run.host, name.decode(), arguments))
+                self._start_clock()
+        except NotBegun:
+            raise
+        except BaseException:
+            if self._runs and self._runs[0] is not run and self._error is None:
+                # It cannot be called back; when its turn comes, its process ends.
+                run.abandoned = True
+            else:
+                # Stopped halfway: what it would still say belongs to nobody.
+                self._lose(ScriptKilled("the script was stopped"))
+            raise
+        finally:
+            if not run.abandoned:
+                self._done(run)
 
-    async def _next(self, timeout: float) -> bytes:
-        """Return the next frame. Raises what ended the process."""
-        while not self._frames:
+    def _done(self, run: _Run) -> None:
+        at_it = bool(self._runs) and self._runs[0] is run
+        with contextlib.suppress(ValueError):
+            self._runs.remove(run)
+        if at_it:
+            self._stop_clock()
+            if self._runs and self._runs[0].abandoned:
+                self._lose(ScriptKilled("the script was stopped"))
+            elif self._runs and self._error is None:
+                self._start_clock()
+
+    async def _next(self, run: _Run) -> bytes:
+        """Return the next frame of a run. Raises what ended the process, or :class:`NotBegun`."""
+        while not run.frames:
             if self._error is not None:
+                if self._lost is not run:
+                    raise NotBegun
                 raise self._error
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.create_future()
-            timer = loop.call_later(max(timeout, 0), self._too_long)
+            run.waiting = asyncio.get_running_loop().create_future()
             try:
-                await self._waiting
+                await run.waiting
             finally:
-                timer.cancel()
-                self._waiting = None
-        return self._frames.popleft()
+                run.waiting = None
+        return run.frames.popleft()
+
+    def _start_clock(self) -> None:
+        """Let the time of the run count that the process is at."""
+        loop = asyncio.get_running_loop()
+        self._since = loop.time()
+        self._timer = loop.call_later(max(self._runs[0].timeout, 0), self._too_long)
+
+    def _stop_clock(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        if self._runs:
+            self._runs[0].timeout -= asyncio.get_running_loop().time() - self._since
 
     def _too_long(self) -> None:
         self._lose(ScriptTimeout("the script took too long and was stopped"))
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
 
     def _send(self, kind: bytes, *parts: bytes) -> None:
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
@@ -316,16 +395,21 @@ class _Process(asyncio.Protocol):
                 return
             if len(buffer) - at - 4 < size:
                 break
-            body = bytes(buffer[at + 4 : at + 4 + size])
-            if body[:1] == b"L":
-                level, text = (part.decode("utf-8", "replace") for part in _parts(body))
-                log.log(LEVELS.get(level, logging.INFO), "%s", text)
-            else:
-                self._frames.append(body)
+            self._frame(bytes(buffer[at + 4 : at + 4 + size]))
             at += 4 + size
         del buffer[:at]
-        if self._frames:
-            self._wake()
+
+    def _frame(self, body: bytes) -> None:
+        if body[:1] == b"L":
+            level, text = (part.decode("utf-8", "replace") for part in _parts(body))
+            log.log(LEVELS.get(level, logging.INFO), "%s", text)
+        elif self._runs:
+            run = self._runs[0]
+            run.frames.append(body)
+            run.wake()
+            if body[:1] == b"D":
+                # It is at the next one already, whether or not the caller has looked.
+                self._done(run)
 
 
 def _parts(body: bytes) -> list[bytes]:
