@@ -229,6 +229,7 @@ class _Run:
     own: OwnCopy | None = None
     frames: deque[bytes] = field(default_factory=deque)
     waiting: asyncio.Future[None] | None = None
+    done: bool = False
     #: Nobody waits for it any more.
     abandoned: bool = False
 
@@ -253,6 +254,7 @@ class _Process(asyncio.Protocol):
         self._process: asyncio.subprocess.Process | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._unsent: list[bytes] = []
         self._runs: deque[_Run] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
@@ -378,9 +380,11 @@ class _Process(asyncio.Protocol):
             run.own.take(operations, content, steps)
 
     def _done(self, run: _Run) -> None:
-        at_it = bool(self._runs) and self._runs[0] is run
-        with contextlib.suppress(ValueError):
-            self._runs.remove(run)
+        if run.done:
+            return
+        run.done = True
+        at_it = self._runs[0] is run
+        self._runs.remove(run)
         if at_it:
             self._stop_clock()
             if self._runs and self._runs[0].abandoned:
@@ -423,8 +427,15 @@ class _Process(asyncio.Protocol):
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
         if self._error is not None:
             raise self._error
-        assert self._transport is not None
-        self._transport.write(LENGTH.pack(len(body)) + body)
+        if not self._unsent:
+            # What others ask for in this turn of the loop goes with it.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += (LENGTH.pack(len(body)), body)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self._transport is not None and self._error is None:
+            self._transport.write(b"".join(unsent))
 
     # What the process says
 
