@@ -96,7 +96,9 @@ class ScriptHost:
         calls = Calls(self._records, change, principal)
         try:
             own = calls.own_copy(bindings.get("objectID"), bindings.get("input"))
-            return await self._pool.run(source, bindings, calls, timeout=self._timeout, own=own)
+            return await self._pool.run(
+                source, bindings, calls, timeout=self._timeout, owner=account, own=own
+            )
         except ScriptError as error:
             raise ScriptFailed(str(error)) from None
 

@@ -8,6 +8,7 @@ time at each start.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +34,15 @@ from odimra.records.own import OwnRecord
 OFFSET = 100_000
 #: Scripts after which a context is made anew, whatever they have left.
 RUNS = 5_000
+#: Contexts that are kept: one for each script and whom it runs for.
+CONTEXTS = 16
+#: What a script may leave for the collector of its context, in bytes.
+LEFT = 1024 * 1024
+#: Runs after which that is looked at, and runs that are looked at at once, in seconds: who leaves
+#: much has needed time for it.
+LOOK_RUNS, LOOK_SECONDS = 64, 0.001
+#: Lines that one run may log.
+LINES = 1_000
 #: What the interpreter itself takes of addresses beside the scripts' memory, in bytes.
 ROOM = 768 * 1024 * 1024
 LEVELS = ("trace", "debug", "info", "warn", "error")
@@ -88,6 +99,9 @@ class Engine:
     def __init__(self, link: Link, memory: int, stack: int, level: int) -> None:
         self._link = link
         self._level = level
+        self._lines = 0
+        self._took = 0.0
+        self._open = True
         self._context = quickjs.Context()
         self._context.set_memory_limit(memory)
         self._context.set_max_stack_size(stack)
@@ -104,10 +118,13 @@ class Engine:
         )
         self.runs = 0
         self._own: OwnRecord | None = None
+        self._least = self._taken()
 
     def _call(self, name: str, arguments: str) -> str:
         # Whatever is wrong becomes an exception in the script: one raised here would break out of
         # it in ways that the script could not catch.
+        if not self._open:
+            return '{"error": {"code": 400}, "message": "the script has ended"}'
         try:
             if self._own is not None:
                 answer = self._own.call(name, arguments)
@@ -125,15 +142,35 @@ class Engine:
             return '{"error": {"code": 400}, "message": "the arguments are no text"}'
 
     def _say(self, level: str, text: str) -> None:
-        if LEVELS.index(level) >= self._level:
-            with suppress(UnicodeError):
-                self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
+        if LEVELS.index(level) < self._level or self._lines > LINES:
+            return
+        self._lines += 1
+        if self._lines > LINES:
+            level, text = "warn", f"a script has logged {LINES} lines: the rest is left out"
+        with suppress(UnicodeError):
+            self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
 
     def run(self, source: str, bindings: str, names: str, own: OwnRecord | None = None) -> str:
         """Return what the prelude says of a run."""
         self.runs += 1
         self._own = own
-        return str(self._run("run", source, bindings, names))
+        self._lines, self._open = 0, True
+        began = time.thread_time()
+        said = str(self._run("run", source, bindings, names))
+        if not said.startswith("e"):
+            said = self._finish(said)
+        self._took = time.thread_time() - began
+        self._open = False
+        return said
+
+    def _finish(self, said: str) -> str:
+        # What a script has put off is part of it: left undone it would stay for good.
+        try:
+            while self._context.execute_pending_job():
+                pass
+        except quickjs.JSException as error:
+            return failed(str(error).partition("\n")[0])
+        return str(self._run("settled", "", "", "")) if said == "p" else said
 
     def told(self) -> tuple[bytes, ...]:
         """Return what the last run did to its own record, as far as nobody knows yet."""
@@ -146,7 +183,21 @@ class Engine:
 
     def clean(self) -> bool:
         """Take away what the last script has left; False if that is not possible."""
-        return self.runs < RUNS and self._run("clean", "", "", "") is True
+        if self.runs >= RUNS or self._run("clean", "", "", "") is not True:
+            return False
+        try:
+            if self._context.execute_pending_job():
+                return False  # of a script that has failed; there may be more
+        except quickjs.JSException:
+            return False
+        if self._took > LOOK_SECONDS or self.runs % LOOK_RUNS == 0:
+            if self._taken() - self._least > LEFT:
+                self._context.gc()
+            return self._taken() - self._least <= LEFT
+        return True
+
+    def _taken(self) -> int:
+        return int(self._context.memory()["malloc_size"])
 
 
 def failed(message: str) -> str:
@@ -156,26 +207,41 @@ def failed(message: str) -> str:
 
 def serve(link: Link, make: Callable[[], Engine]) -> None:
     """Take one run after the other."""
-    engine = make()
+    # A context is for one script of one owner: whatever a script finds a way to leave in it, it
+    # never comes to act with the rights of another.
+    engines: dict[tuple[str, ...], Engine] = {}
+    spare: Engine | None = make()
     link.send(b"R")
     while True:
         kind, parts = link.receive()
+        source, *rest = (part.decode() for part in parts)
+        key = () if kind == b"K" else (source, rest[2])
+        engine = engines.pop(key, None) or spare or make()
+        if engine is spare:
+            spare = None
         try:
             told: tuple[bytes, ...] = ()
             if kind == b"K":
-                said = engine.check(parts[0].decode())
+                said = engine.check(source)
             else:
-                source, bindings, names, path, full, limit = parts
-                own = OwnRecord(path.decode(), full, int(limit)) if path else None
-                said = engine.run(source.decode(), bindings.decode(), names.decode(), own)
+                bindings, names, _, path, full, limit = rest
+                own = OwnRecord(path, full.encode(), int(limit)) if path else None
+                said = engine.run(source, bindings, names, own)
                 told = engine.told()
             usable = engine.clean()
         except (quickjs.JSException, MemoryError) as error:
             # Out of memory, within the prelude or in handing over: the context is used up.
             said, usable, told = failed(f"the script cannot go on: {str(error)[:300]}"), False, ()
         link.send(b"D", said.encode("utf-8", "replace"), *told)
+        if usable:
+            engines[key] = engine
+        if len(engines) > CONTEXTS:
+            del engines[next(iter(engines))]
+            usable = False
         if not usable:
-            engine = make()
+            del engine
+            gc.collect()  # a context and what it calls know each other
+        spare = spare or make()
 
 
 def limit(memory: int) -> None:
@@ -184,7 +250,8 @@ def limit(memory: int) -> None:
         # With its parent goes this process, too, even within a script that never ends.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         resource.setrlimit(resource.RLIMIT_AS, (memory + ROOM, memory + ROOM))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
+        resource.setrlimit(nothing, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 
 

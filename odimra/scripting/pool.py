@@ -126,18 +126,22 @@ class ScriptPool:
         host: Host,
         *,
         timeout: float,
+        owner: str = "",
         own: OwnCopy | None = None,
     ) -> Any:
         """Return the JSON value of a script's last expression, or :data:`UNDEFINED`.
 
         ``bindings`` are variables that it finds; ``timeout`` is for itself, in seconds: the time
-        that ``host`` takes does not count. Raises :class:`ScriptError`.
+        that ``host`` takes does not count. ``owner`` is whose rights ``host`` has: runs for
+        different owners never share a context, so that nothing which the script of one has left
+        could act for another. Raises :class:`ScriptError`.
         """
         _acceptable(source)
         parts = (
             source.encode(),
             orjson.dumps(list(bindings.values())),
             orjson.dumps(list(bindings)),
+            owner.encode(),
             *((b"", b"", b"0") if own is None else _own_parts(own)),
         )
         return await self._ask(b"S", parts, host, timeout, own)
@@ -155,6 +159,7 @@ class ScriptPool:
         timeout: float,
         own: OwnCopy | None = None,
     ) -> Any:
+        again = False
         while True:
             process = await self._process()
             run = _Run(kind, parts, host, timeout, own)
@@ -163,6 +168,12 @@ class ScriptPool:
             except NotBegun:
                 # The one before it took the process with it; nothing of this one has run.
                 continue
+            except ScriptKilled:
+                # It may have died while it was idle, before the news came. Of a script that has
+                # not said a word nothing has happened: it is run once more, and only then.
+                if run.heard or again or self._closed:
+                    raise
+                again = True
             finally:
                 if not process.alive:
                     await process.end()
@@ -230,6 +241,8 @@ class _Run:
     frames: deque[bytes] = field(default_factory=deque)
     waiting: asyncio.Future[None] | None = None
     done: bool = False
+    #: Whether it has called or logged anything.
+    heard: bool = False
     #: Nobody waits for it any more.
     abandoned: bool = False
 
@@ -291,17 +304,24 @@ class _Process(asyncio.Protocol):
             os.getpid(),
             ROOT,
         )
-        with theirs:
-            ours.setblocking(False)
-            self._process = await asyncio.create_subprocess_exec(
-                # Isolated: no folder of the service's, no variable of its environment.
-                *(sys.executable, "-I", str(CHILD), *map(str, given)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env={"LANG": "C.UTF-8"},
-                cwd="/",
-            )
+        try:
+            with theirs:
+                ours.setblocking(False)
+                self._process = await asyncio.create_subprocess_exec(
+                    # Isolated: no folder of the service's, no variable of its environment.
+                    *(sys.executable, "-I", str(CHILD), *map(str, given)),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    env={"LANG": "C.UTF-8"},
+                    cwd="/",
+                )
+        except OSError as error:
+            ours.close()
+            raise ScriptKilled(f"no process for scripts: {error.strerror}") from error
+        except BaseException:
+            ours.close()
+            raise
         loop = asyncio.get_running_loop()
         # What it says first is that it is there.
         ready = _Run(b"", (), _nothing, self._options.start)
@@ -460,6 +480,8 @@ class _Process(asyncio.Protocol):
         del buffer[:at]
 
     def _frame(self, body: bytes) -> None:
+        if self._runs:
+            self._runs[0].heard = True
         if body[:1] == b"L":
             level, text = (part.decode("utf-8", "replace") for part in _parts(body))
             log.log(LEVELS.get(level, logging.INFO), "%s", text)

@@ -1,18 +1,20 @@
 // What a script finds around it. Evaluated once per context; returns what runs a script:
 // (source, bindings as JSON, names of the bindings as JSON) -> "v" and a JSON value, "u" for
-// undefined, or "e" and {message, line, syntax} as JSON. Nothing of the host is within reach of the
+// undefined, "p" for a promise whose value "settled" tells once all jobs have been done, or "e" and
+// {message, line, syntax} as JSON. Nothing of the host is within reach of the
 // script but the functions below, and nothing that one script changes is there for the next.
 (function (call, say, OFFSET) {
   "use strict";
   const {parse, stringify} = JSON;
   const {
     getOwnPropertyNames, getOwnPropertySymbols, getOwnPropertyDescriptor, defineProperty, freeze,
-    getPrototypeOf, assign,
+    getPrototypeOf, assign, isExtensible,
   } = Object;
   const {deleteProperty} = Reflect;
   const apply = Reflect.apply;
   const exec = RegExp.prototype.exec, slice = String.prototype.slice;
   const $Error = Error, $String = String, $Number = Number, $Function = Function, $Set = Set;
+  const $Promise = Promise, then = Promise.prototype.then;
   const has = Set.prototype.has, add = Set.prototype.add;
   const global = globalThis;
   const isArray = Array.isArray;
@@ -107,7 +109,7 @@
     const found = getOwnPropertyDescriptor(object, name);
     if (found === undefined || !("value" in found) || !found.configurable) return;
     const value = found.value;
-    defineProperty(object, name, {
+    const {get, set} = {
       get() { return value; },
       set(other) {
         if (this === object) return;
@@ -115,6 +117,10 @@
           value: other, writable: true, enumerable: true, configurable: true,
         });
       },
+    };
+    defineProperty(object, name, {
+      get: freeze(get),
+      set: freeze(set),
       enumerable: found.enumerable,
       configurable: false,
     });
@@ -137,13 +143,19 @@
     for (const name of OWN) overridable(value, name);
     freeze(value);
   }
+  // What the engine keeps behind these two is not theirs to freeze: a function that one script has
+  // put there would be called within the next one.
+  for (const name of ["prepareStackTrace", "stackTraceLimit"]) {
+    defineProperty($Error, name, {value: undefined, writable: false, configurable: false});
+  }
   // Kinds of objects that no name leads to.
   for (const one of [
     (function* () {}).prototype, getPrototypeOf(function* () {}), getPrototypeOf(async function () {}),
     getPrototypeOf(async function* () {}), getPrototypeOf([][Symbol.iterator]()),
     getPrototypeOf(new Map()[Symbol.iterator]()), getPrototypeOf(new Set()[Symbol.iterator]()),
     getPrototypeOf(""[Symbol.iterator]()), getPrototypeOf(Int8Array), getPrototypeOf(Int8Array.prototype),
-    getPrototypeOf("".matchAll(/x/g)),
+    getPrototypeOf("".matchAll(/x/g)), getPrototypeOf([].values().map(String)),
+    getPrototypeOf(Iterator.from({next() {}})),
   ]) freezeAll(one);
   for (const name of getOwnPropertyNames(global)) {
     freezeAll(global[name]);
@@ -161,7 +173,7 @@
   // Take away what a script has left; false if it cannot be.
   function clean() {
     if (getOwnPropertySymbols(global).length !== symbols) return false;
-    if (getPrototypeOf(global) !== above) return false;
+    if (getPrototypeOf(global) !== above || !isExtensible(global)) return false;
     const names = getOwnPropertyNames(global);
     if (names.length === mine.size) return true;
     for (let at = 0; at < names.length; at++) {
@@ -179,6 +191,7 @@
     if (known !== undefined) return known;
     const list = parse(names);
     const made = new $Function(...list, "return eval(arguments[" + list.length + "])");
+    freezeAll(made);  // "arguments.callee" of a script
     return runners[names] = made;
   }
 
@@ -205,6 +218,8 @@
         line = lineOf(error.stack);
       } else {
         message = "thrown: " + text(error);
+        // The engine has no Error for that once there is no memory left to make one.
+        if (error === null) message += ", or out of memory";
       }
     } catch (_) { /* an exception that cannot be read: nothing is known of it */ }
     return flat("e", stringify({message: sliced(message, 0, 1000), line, syntax}));
@@ -219,11 +234,35 @@
     } catch (error) {
       return failure(error, false);
     }
+    try {
+      if (!(value instanceof $Promise)) return told(value);
+      outcome = undefined;
+      apply(then, value, [
+        (found) => { outcome = told(found); },
+        (error) => { outcome = failure(error, false); },
+      ]);
+      return "p";
+    } catch (error) {
+      return failure(error, false);
+    }
+  }
+
+  let outcome;
+  function settled() {
+    const said = outcome;
+    outcome = undefined;
+    return said === undefined ? failure(new $Error("its promise is never fulfilled"), false) : said;
+  }
+
+  function told(value) {
     if (value === undefined) return "u";
     try {
       const said = stringify(value);
       if (said === undefined) {
         return failure(new $Error("its value, a " + typeof value + ", is no JSON"), false);
+      }
+      if (typeof value === "number" && value - value !== 0) {
+        return failure(new $Error("its value, " + value + ", is no JSON"), false);
       }
       return flat("v", said);
     } catch (error) {
@@ -231,19 +270,22 @@
     }
   }
 
+  const STRICT = /^\s*(?:"use strict"|'use strict')/;
   function check(source) {
-    const mark = {};
+    // Read as a whole before anything of it runs: then the first statement ends it.
+    const first = apply(exec, STRICT, [source]) === null ? "throw 0;" : "'use strict';throw 0;";
+    const rest = sliced(source, 0, 2) === "#!" ? "//" + sliced(source, 2) : source;
     try {
-      // Read as a whole before anything of it runs.
-      apply(runner("[\"mark\"]"), undefined, [mark, "throw mark;" + source]);
+      apply(runner("[]"), undefined, [first + rest]);
     } catch (error) {
-      return error === mark ? "u" : failure(error, true);
+      return error === 0 ? "u" : failure(error, true);
     }
     return "u";
   }
 
   return freeze(function (what, source, bindings, names) {
     if (what === "clean") return clean();
+    if (what === "settled") return settled();
     return what === "check" ? check(source) : run(source, bindings, names);
   });
 })

@@ -32,7 +32,7 @@ class Parent:
         """Return what is said of a script."""
         parts = [source.encode()]
         if kind == b"S":
-            parts += [b"[7]", b'["n"]', *own]
+            parts += [b"[7]", b'["n"]', b"ann", *own]
         self.link.send(kind, *parts)
         while True:
             letter, found = self.link.receive()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from odimra.scripting import (
+    Host,
     ScriptError,
     ScriptKilled,
     ScriptOptions,
@@ -27,6 +30,17 @@ SHORT = 0.5
 
 async def nothing(name: str, arguments: Sequence[Any]) -> Any:
     return None
+
+
+#: Tells that it runs, and goes on for ever.
+ENDLESS = "openidm.read('there'); for (;;);"
+
+
+def telling(there: asyncio.Event) -> Host:
+    async def answer(name: str, arguments: Sequence[Any]) -> Any:
+        there.set()
+
+    return answer
 
 
 @pytest.fixture
@@ -43,9 +57,12 @@ async def well(pool: ScriptPool) -> None:
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
+        # Where there is no /proc, a process that is there is alive until it has been waited for.
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
     except ProcessLookupError:
         return False
-    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
+    except FileNotFoundError:
+        return sys.platform != "linux"
 
 
 @pytest.mark.parametrize(
@@ -147,23 +164,90 @@ async def test_a_process_that_died_while_it_was_idle_is_not_missed(pool: ScriptP
     await well(pool)
     (pid,) = pool.pids
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
-        while alive(pid):
-            await asyncio.sleep(0.01)
-    for _ in range(3):
-        try:
-            await well(pool)
-        except ScriptKilled:
-            continue  # the news of its death came after the script had been sent
-        break
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.001)  # noqa: ASYNC251 - the loop must not hear of its death before
     await well(pool)
+    assert pool.pids != [pid]
+
+
+async def test_what_has_done_something_is_never_run_again(pool: ScriptPool) -> None:
+    calls = 0
+
+    async def die(name: str, arguments: Sequence[Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        os.kill(pool.pids[0], signal.SIGKILL)
+
+    with pytest.raises(ScriptKilled):
+        await pool.run("openidm.patch('a', null, []); for (;;);", {}, die, timeout=10)
+    assert calls == 1
+    await well(pool)
+
+
+async def test_where_no_process_can_be_started_scripts_say_so(
+    pool: ScriptPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ScriptKilled, match="no process"):
+        await well(pool)
+    monkeypatch.undo()
+    await well(pool)
+
+
+MUCH = "var b = []; for (var i = 0; i < 9; i++) b.push('x'.repeat(1e6) + i);"
+
+
+@pytest.mark.parametrize(
+    "waste",
+    [
+        # In a pool of 16 MiB, each of these would leave nothing to the next one.
+        f"{MUCH} new Promise(() => {{}}).then(() => b); Promise.resolve(b).then((b) => 1); 1",
+        f"{MUCH} Promise.resolve().then(() => b); throw new Error('before it is done')",
+        "var b = []; for (var i = 0; i < 6e4; i++) { var o = {}; o.o = o; b.push(o) } 1",
+        "var x = []; for (;;) x.push('x'.repeat(1000) + x.length)",
+    ],
+    ids=["jobs", "failed", "cycles", "all"],
+)
+async def test_no_script_takes_the_memory_of_the_next(pool: ScriptPool, waste: str) -> None:
+    for _ in range(4):
+        for _ in range(2):
+            with contextlib.suppress(ScriptError):
+                await pool.run(waste, {}, nothing, timeout=20)
+        # The same script, so the same context.
+        again = f"if (less) {{ {MUCH} b.length }} else {{ {waste} }}"
+        with contextlib.suppress(ScriptError):
+            await pool.run(again, {"less": False}, nothing, timeout=20)
+        assert await pool.run(again, {"less": True}, nothing, timeout=20) == 9
+
+
+async def test_a_script_logs_only_so_much(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="odimra.scripts")
+    async with ScriptPool(ScriptOptions(processes=1)) as pool:
+        flood = "for (var i = 0; i < 20000; i++) logger.info('{}', i)"
+        await pool.run(flood, {}, nothing, timeout=20)
+        lines = [one.message for one in caplog.records if one.name == "odimra.scripts"]
+        assert lines[:2] == ["0", "1"] and len(lines) == 1001 and "left out" in lines[-1]
+        await pool.run("logger.info('heard again')", {}, nothing, timeout=20)
+    assert caplog.messages[-1] == "heard again"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+async def test_a_process_can_write_no_file_and_start_nothing(pool: ScriptPool) -> None:
+    await well(pool)
+    (pid,) = pool.pids
+    limits = Path(f"/proc/{pid}/limits").read_text("ascii")
+    for name in ("Max file size", "Max core file size", "Max processes"):
+        (line,) = [one for one in limits.splitlines() if one.startswith(name)]
+        assert line.removeprefix(name).split()[:2] == ["0", "0"]
 
 
 async def test_who_loses_patience_ends_the_script(pool: ScriptPool) -> None:
     await well(pool)
     (pid,) = pool.pids
-    running = asyncio.create_task(pool.run("for (;;);", {}, nothing, timeout=60))
-    await asyncio.sleep(0.1)  # it is somewhere in its loop
+    there = asyncio.Event()
+    running = asyncio.create_task(pool.run(ENDLESS, {}, telling(there), timeout=60))
+    await there.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -218,11 +302,9 @@ async def test_who_loses_patience_while_others_run_stops_none_of_them(pool: Scri
 async def test_a_closed_pool_leaves_no_process_behind() -> None:
     async with ScriptPool(ScriptOptions(processes=2)) as pool:
         await well(pool)
-        running = asyncio.create_task(pool.run("for (;;);", {}, nothing, timeout=60))
-        async with asyncio.timeout(20):
-            while len(pool.pids) < 1:
-                await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)  # it is in its loop
+        there = asyncio.Event()
+        running = asyncio.create_task(pool.run(ENDLESS, {}, telling(there), timeout=60))
+        await there.wait()
         pids = pool.pids
     assert not any(map(alive, pids))
     with pytest.raises(ScriptError):

@@ -57,6 +57,9 @@ async def run(pool: ScriptPool, source: str, host: House | None = None, **bindin
         ("if (true) { 'yes' } else { 'no' }", "yes"),
         ("'\\u00e4\\ud83d\\ude00'", "ä😀"),
         ("({a: [1, 2.5, null, undefined, {b: true}]})", {"a": [1, 2.5, None, None, {"b": True}]}),
+        ("(async () => { await null; await 1; return [true] })()", [True]),
+        ("Promise.resolve()", UNDEFINED),
+        ("({then: 1})", {"then": 1}),
         ("new Date(0)", "1970-01-01T00:00:00.000Z"),
         ("let x = 1; const y = 2; x + y", 3),
         ("function f(n) { return n < 2 ? n : f(n - 1) + f(n - 2) } f(10)", 55),
@@ -86,6 +89,11 @@ async def test_bindings_are_there_as_they_were_given(pool: ScriptPool) -> None:
         ("throw 'plain'", "thrown: plain", None),
         ("throw {a: 1}", 'thrown: {"a":1}', None),
         ("throw null", "thrown: null", None),
+        ("0 / 0", "its value, NaN, is no JSON", None),
+        ("-1 / 0", "its value, -Infinity, is no JSON", None),
+        ("\n(async () => {\n throw new Error('late') })()", "Error: late", 3),
+        ("new Promise(() => {})", "its promise is never fulfilled", None),
+        ("queueMicrotask(() => { throw new Error('put off') }); 1", "Error: put off", None),
         ("(function () {})", "its value, a function, is no JSON", None),
         ("var a = {}; a.a = a; a", "circular reference", None),
         ("10n", "BigInt", None),
@@ -106,7 +114,10 @@ async def test_a_script_that_fails_says_why_and_where(
 
 @pytest.mark.parametrize(
     ("source", "line"),
-    [("var x = ;", 1), ("\n\n}{", 3), ("return 1", 1), ("'open", 1), ("x = `", 1)],
+    [
+        *(("var x = ;", 1), ("\n\n}{", 3), ("return 1", 1), ("'open", 1), ("x = `", 1)),
+        ("\n'use strict'\nwith (a) { }", 3),
+    ],
 )
 async def test_what_does_not_compile_is_found_before_it_runs(
     pool: ScriptPool, source: str, line: int
@@ -116,7 +127,13 @@ async def test_what_does_not_compile_is_found_before_it_runs(
     assert caught.value.line == line
 
 
-@pytest.mark.parametrize("source", ["", "1", "while (true) {}", "openidm.read('x')", "throw 1"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("", "1", "while (true) {}", "openidm.read('x')", "throw 1", "let mark = 1", "#!/x\n1"),
+        *("'use strict'; for (;;);", "function eval2() {}", "let arguments", "// only this"),
+    ],
+)
 async def test_what_compiles_is_not_run_for_that(pool: ScriptPool, source: str) -> None:
     await pool.check(source)
 
