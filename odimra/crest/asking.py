@@ -5,24 +5,20 @@ Used by :mod:`.frame`, which makes one, and by the endpoints, which answer it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from aiohttp import web
 
+from odimra import wire
 from odimra.access import Principal
 from odimra.crest.errors import CrestError, bad
 from odimra.records.macros import unescape_macros
+from odimra.wire import BodyLimits
 
-#: Bodies longer than this are parsed beside the event loop, in bytes.
-LONG = 64 * 1024
-#: Seconds until a body has to be there.
-BODY_TIMEOUT = 30
-JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 VERSION = re.compile(r"\s*(protocol|resource)\s*=\s*(\d{1,3})(?:\.(\d{1,3}))?\s*", re.IGNORECASE)
 #: The newest version of the protocol, and the versions of resources that there are.
 PROTOCOL, RESOURCES = (2, 1), (1, 2)
@@ -124,52 +120,45 @@ def condition(value: str | None) -> str | None:
     return value if value == "*" else value.removeprefix("W/").strip('"')
 
 
-async def read_body(request: web.Request, limit: int, *, lenient: bool) -> tuple[Any, bool]:
+async def read_body(request: web.Request, limits: BodyLimits, *, lenient: bool) -> tuple[Any, bool]:
     """Return the JSON value of the body, None if there is none, and whether it had to be mended.
 
-    ``limit`` is in bytes; ``lenient`` drops backslashes between a dollar sign and a brace.
+    ``lenient`` drops backslashes between a dollar sign and a brace. Raises 400, 408, 413.
     """
-    raw = await _receive(request, limit)
-    if not raw.strip():
+    if not request.body_exists:
         return None, False
-    if not JSON_TYPE.match(request.headers.get("Content-Type", "")):
-        raise bad("The request could not be processed because its content is not declared as JSON")
-    if len(raw) > LONG:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, _parse, raw, lenient)
-    return _parse(raw, lenient)
-
-
-def _parse(raw: bytes, lenient: bool) -> tuple[Any, bool]:
     try:
-        return orjson.loads(raw), False
-    except orjson.JSONDecodeError as error:
-        mended = unescape_macros(raw)
-        if lenient and mended != raw:
-            try:
-                return orjson.loads(mended), True
-            except orjson.JSONDecodeError:
-                pass  # what is wrong with it as it came is told
+        raw = await wire.receive(request, limits)
+        if not raw.strip():
+            return None, False
+        _check_type(request.headers.get("Content-Type", ""))
+        return await _parse(raw, limits.max_depth, lenient)
+    except wire.BodyTooLong:
+        raise CrestError(413, f"The content is longer than {limits.max_bytes} bytes") from None
+    except wire.BodyTooSlow:
+        raise CrestError(408, "The content has not arrived in time") from None
+    except wire.BadBody as error:
         raise bad(
             "The request could not be processed because the provided content is not valid JSON",
-            detail=f"{error.msg}: line {error.lineno} column {error.colno}",
+            detail=str(error) or None,
         ) from None
 
 
-async def _receive(request: web.Request, limit: int) -> bytes:
-    if not request.body_exists:
-        return b""
-    if (request.content_length or 0) > limit:
-        raise CrestError(413, f"The content is longer than {limit} bytes")
-    received = bytearray()
+def _check_type(declared: str) -> None:
+    charset = CHARSET.search(declared)
+    if not wire.JSON_TYPE.match(declared) or (charset and charset[1].lower() != "utf-8"):
+        raise bad("The request could not be processed because its content is not declared as JSON")
+
+
+async def _parse(raw: bytes, max_depth: int, lenient: bool) -> tuple[Any, bool]:
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for chunk in request.content.iter_any():
-                received += chunk
-                if len(received) > limit:
-                    raise CrestError(413, f"The content is longer than {limit} bytes")
-    except TimeoutError:
-        raise CrestError(408, "The content has not arrived in time") from None
-    except web.RequestPayloadError:
-        raise bad("The content has arrived broken") from None
-    return bytes(received)
+        return await wire.parse_beside(raw, max_depth), False
+    except wire.BadJson:
+        mended = unescape_macros(raw)
+        if not lenient or mended == raw:
+            raise
+        try:
+            return await wire.parse_beside(mended, max_depth), True
+        except wire.BadJson:
+            pass  # what is wrong with it as it came is told
+        raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -20,6 +20,7 @@ from odimra.access.request import credentials, same_origin
 from odimra.crest.asking import Ask, check_version, condition, parameters, read_body
 from odimra.crest.endpoint import Answer, Endpoint
 from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
+from odimra.wire import BodyLimits
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +47,10 @@ class Authenticator(Protocol):
 class CrestOptions:
     """Bounds of requests; ``public_url`` is where clients reach the service.
 
-    ``max_bytes`` of a body; ``lenient`` mends what the documentation of others prints wrongly.
+    ``lenient`` mends what the documentation of others prints wrongly.
     """
 
-    max_bytes: int = 1024 * 1024
+    body: BodyLimits = field(default_factory=BodyLimits)
     lenient: bool = True
     public_url: str = ""
 
@@ -111,7 +112,7 @@ class Crest:
         body = None
         if method not in (*READS, "DELETE"):
             body, mended = await read_body(
-                request, self._options.max_bytes, lenient=self._options.lenient
+                request, self._options.body, lenient=self._options.lenient
             )
             if mended:
                 log.warning("%s %s: backslashes before { were dropped", method, request.path)

@@ -21,6 +21,7 @@ from odimra.jobs.scanner.runs import Runs
 from odimra.records.records import RecordOptions, Records
 from odimra.store import Store, StoreUnavailable
 from odimra.tasks import Tasks
+from odimra.wire import BodyLimits
 from tests.fakes import FakeClock
 
 
@@ -107,7 +108,7 @@ MakeDesk = Callable[..., Awaitable[Desk]]
 def make_desk(
     store: Store, tasks: Tasks, clock: FakeClock, aiohttp_client: Callable[..., Any]
 ) -> MakeDesk:
-    async def make(lenient: bool = True) -> Desk:
+    async def make(lenient: bool = True, body: BodyLimits | None = None) -> Desk:
         records = Records(store, RecordOptions(max_bytes=2000), clock)
         runs = Runs(store, tasks, clock)
         jobs = ScheduledJobs(store, clock, limit=5)
@@ -121,7 +122,7 @@ def make_desk(
                 "taskscanner": TaskScannerEndpoint(runs, jobs, services),
             },
             Doorman(),
-            CrestOptions(max_bytes=100_000, lenient=lenient),
+            CrestOptions(body or BodyLimits(max_bytes=100_000), lenient=lenient),
         )
         app = web.Application()
         face.mount(app)
