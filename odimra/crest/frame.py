@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from odimra.access import Principal
 from odimra.access.request import credentials, same_origin
@@ -72,8 +72,18 @@ class Crest:
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
-        app.router.add_route("*", ROOT, self.serve)
-        app.router.add_route("*", f"{ROOT}/{{tail:.*}}", self.serve)
+        for path in (ROOT, ROOT + "/{tail:.*}"):
+            app.router.add_route("*", path, self.serve, expect_handler=self._expect)
+
+    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+        # aiohttp would refuse others in plain text.
+        if request.headers[hdrs.EXPECT].lower() != "100-continue":
+            error = CrestError(417, "The expectation is not understood")
+            return _response(request, Answer(error.body, error.code), pretty=False)
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer has not begun by that.
+        request.writer.output_size = 0
+        return None
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a request, whatever it is."""
@@ -98,7 +108,11 @@ class Crest:
         if method == "POST":
             method = request.headers.get("X-HTTP-Method-Override", "POST").upper()
         if method not in METHODS:
-            raise CrestError(405, f"The method {method[:20]} is not supported")
+            raise CrestError(
+                405,
+                f"The method {method[:20]} is not supported",
+                headers={"Allow": ", ".join(METHODS)},
+            )
         if method not in READS and not same_origin(request.headers, self._options.public_url):
             # A browser adds the credentials that it remembers, whoever's page it shows.
             raise CrestError(403, "The page that sends this is another service's")

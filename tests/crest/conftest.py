@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from odimra.access import AuthenticationFailed, Principal
+from odimra.access import AuthenticationFailed, HashingBusy, Principal
 from odimra.crest.frame import Crest, CrestOptions
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
@@ -45,6 +45,8 @@ class Doorman:
         name = token if basic is None else basic[0]
         if name == "away":
             raise StoreUnavailable("it is away", 7)
+        if name == "busy":
+            raise HashingBusy
         if name not in WHO:
             raise AuthenticationFailed
         return WHO[name]
@@ -108,8 +110,10 @@ MakeDesk = Callable[..., Awaitable[Desk]]
 def make_desk(
     store: Store, tasks: Tasks, clock: FakeClock, aiohttp_client: Callable[..., Any]
 ) -> MakeDesk:
-    async def make(lenient: bool = True, body: BodyLimits | None = None) -> Desk:
-        records = Records(store, RecordOptions(max_bytes=2000), clock)
+    async def make(
+        lenient: bool = True, body: BodyLimits | None = None, max_records: int = 1000
+    ) -> Desk:
+        records = Records(store, RecordOptions(max_bytes=2000, max_records=max_records), clock)
         runs = Runs(store, tasks, clock)
         jobs = ScheduledJobs(store, clock, limit=5)
         services = Services(runs, clock, lenient=lenient)
