@@ -22,17 +22,19 @@ CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 VERSION = re.compile(r"\s*(protocol|resource)\s*=\s*(\d{1,3})(?:\.(\d{1,3}))?\s*", re.IGNORECASE)
 #: The newest version of the protocol, and the versions of resources that there are.
 PROTOCOL, RESOURCES = (2, 1), (1, 2)
+NEWEST = "2.0"
 
 #: Parameters of CREST that say what is asked for; of each there may be one.
 QUERIES = ("_queryFilter", "_queryId", "_queryExpression")
+#: Those that every request may have.
+ALWAYS = ("_fields", "_prettyPrint")
 KNOWN = (
     *QUERIES,
+    *ALWAYS,
     "_action",
-    "_fields",
     "_pageSize",
     "_pagedResultsCookie",
     "_pagedResultsOffset",
-    "_prettyPrint",
     "_sortKeys",
     "_totalPagedResultsPolicy",
 )
@@ -93,13 +95,32 @@ def parameters(request: web.Request) -> dict[str, str]:
         if lower.startswith("_") and lower not in known:
             raise bad(f"Unrecognized parameter '{name[:50]}'")
         found[lower] = value
+    if found.get("_prettyprint", "true").lower() not in ("true", "false"):
+        raise bad("The value of the parameter '_prettyPrint' is neither true nor false")
     return found
 
 
-def check_version(given: str | None) -> None:
-    """Refuse versions (Accept-API-Version) that are not spoken here."""
+def check_parameters(params: Mapping[str, str], method: str, querying: bool) -> None:
+    """Refuse parameters of CREST that this kind of request does not have."""
+    taken = set(ALWAYS)
+    if method == "POST":
+        taken |= {"_action", *QUERIES}
+    elif querying:
+        taken = set(KNOWN) - {"_action"}
+    lower = {name.lower() for name in taken}
+    for name in KNOWN:
+        if name.lower() in params and name.lower() not in lower:
+            raise bad(f"The parameter '{name}' has no meaning here")
+
+
+def check_version(given: str | None) -> str:
+    """Return the version of the resource that is asked for (Accept-API-Version), or the newest.
+
+    Refuses versions that are not spoken here.
+    """
+    resource = NEWEST
     if given is None:
-        return
+        return resource
     for part in given.split(","):
         found = VERSION.fullmatch(part)
         if found is None:
@@ -110,6 +131,9 @@ def check_version(given: str | None) -> None:
                 raise bad(f"Unsupported major version: {found[2]}.{minor}")
         elif major not in RESOURCES or minor:
             raise CrestError(404, f"Resource version {found[2]}.{minor} is not available here")
+        else:
+            resource = f"{major}.{minor}"
+    return resource
 
 
 def condition(value: str | None) -> str | None:
@@ -118,6 +142,12 @@ def condition(value: str | None) -> str | None:
         return None
     value = value.strip()
     return value if value == "*" else value.removeprefix("W/").strip('"')
+
+
+def has(request: web.Request, rev: str) -> bool:
+    """Tell whether the client has what is of the revision ``rev`` already (If-None-Match)."""
+    given = request.headers.get("If-None-Match", "").split(",")
+    return any(condition(one) in ("*", rev) for one in given)
 
 
 async def read_body(request: web.Request, limits: BodyLimits, *, lenient: bool) -> tuple[Any, bool]:

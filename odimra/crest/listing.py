@@ -11,8 +11,8 @@ from typing import Any
 from odimra.crest.asking import Ask
 from odimra.crest.errors import bad
 from odimra.crest.records import asked_filter
-from odimra.records.fields import parse_fields, shown
-from odimra.records.model import ID, REV, Record
+from odimra.records.fields import parse_fields, picked
+from odimra.records.model import ID
 from odimra.records.ordering import Key, parse_sort_keys
 
 
@@ -36,20 +36,10 @@ def envelope(ask: Ask, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     page = found[offset : offset + size]
     behind = max(0, len(found) - offset - len(page))
     return {
-        "result": [_shown(item, fields) for item in page],
+        "result": [picked(item, fields) for item in page],
         "resultCount": len(page),
         "pagedResultsCookie": str(offset + len(page)) if behind else None,
         "totalPagedResultsPolicy": "EXACT",
         "totalPagedResults": len(found),
         "remainingPagedResults": behind,
     }
-
-
-def _shown(item: dict[str, Any], fields: Any) -> dict[str, Any]:
-    if not fields:
-        return item
-    content = {name: value for name, value in item.items() if name not in (ID, REV)}
-    found = shown(Record("", str(item[ID]), str(item.get(REV, "")), content), fields)
-    if REV not in item:
-        del found[REV]
-    return found

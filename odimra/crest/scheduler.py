@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from odimra.crest import job_json
 from odimra.crest.asking import Ask
@@ -76,9 +77,8 @@ class JobsEndpoint(Endpoint):
     async def update(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """Another definition; the schedule begins anew."""
         job = self._job(ask)
-        rev = None if ask.if_match in (None, "*") else job_json.revision(ask.if_match or "")
         changed = await self._jobs.update(
-            resource_id, job.stored(), job.schedule, concurrent=job.concurrent, rev=rev
+            resource_id, job.stored(), job.schedule, concurrent=job.concurrent, rev=_revision(ask)
         )
         return _answer(changed)
 
@@ -97,7 +97,7 @@ class JobsEndpoint(Endpoint):
 
     async def delete(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """No job any more; what runs goes on. The answer shows what it was."""
-        return _answer(await self._jobs.delete(resource_id))
+        return _answer(await self._jobs.delete(resource_id, rev=_revision(ask)))
 
     async def action(self, ask: Ask, resource_id: str | None, name: str, *args: str) -> Answer:
         """Pause, resume, trigger one job; pause and resume all; list those that run."""
@@ -196,6 +196,11 @@ class SchedulerEndpoint(Endpoint):
         return Answer({"valid": True})
 
 
+def _revision(ask: Ask) -> int | None:
+    return None if ask.if_match in (None, "*") else job_json.revision(ask.if_match or "")
+
+
 def _answer(job: ScheduledJob, status: int = 200) -> Answer:
-    headers = {"Location": f"{ROOT}/scheduler/job/{job.id}"} if status == 201 else {}
+    location = f"{ROOT}/scheduler/job/{quote(job.id, safe='')}"
+    headers = {"Location": location} if status == 201 else {}
     return Answer(job_json.job(job), status, job_json.rev(job), headers)
