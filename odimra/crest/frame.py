@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
-import orjson
 from aiohttp import hdrs, web
 
 from odimra.access import Principal
@@ -28,6 +27,7 @@ from odimra.crest.asking import (
 )
 from odimra.crest.endpoint import Answer, Endpoint
 from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
+from odimra.crest.rendering import rendered
 from odimra.records.fields import parse_fields, picked
 from odimra.wire import BodyLimits
 
@@ -87,7 +87,7 @@ class Crest:
         # aiohttp would refuse others in plain text.
         if request.headers[hdrs.EXPECT].lower() != "100-continue":
             error = CrestError(417, "The expectation is not understood")
-            return _response(request, Answer(error.body, error.code))
+            return await _response(request, Answer(error.body, error.code))
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The answer has not begun by that.
         request.writer.output_size = 0
@@ -110,7 +110,7 @@ class Crest:
                 log.error("%s %s broke", request.method, request.path, exc_info=error)
                 known = CrestError(500, "The service has failed; its log says why")
             answer = Answer(known.body, known.code, headers=known.headers)
-        return _response(request, answer, pretty, version)
+        return await _response(request, answer, pretty, version)
 
     async def _answer(self, request: web.Request, params: Mapping[str, str]) -> Answer:
         method = request.method
@@ -127,7 +127,8 @@ class Crest:
             raise CrestError(403, "The page that sends this is another service's")
         principal = await self._principal(request)
         endpoint, args, record_id = self._find(request)
-        needed = endpoint.reading if method in READS else endpoint.writing
+        asks = method == "POST" and params.get("_action", "").lower() in endpoint.asking
+        needed = endpoint.reading if asks or method in READS else endpoint.writing
         if needed not in principal.privileges:
             raise CrestError(403, f"This needs the privilege {needed}")
         _check_conditions(request, method)
@@ -231,7 +232,7 @@ async def _put(endpoint: Endpoint, ask: Ask, record_id: str, args: tuple[str, ..
     return await endpoint.put(ask, record_id, *args)
 
 
-def _response(
+async def _response(
     request: web.Request, answer: Answer, pretty: bool = False, version: str | None = None
 ) -> web.Response:
     headers = {**HEADERS, **answer.headers}
@@ -245,8 +246,4 @@ def _response(
     if status in (204, 304):
         del headers["Content-Type"]
         return web.Response(status=status, headers=headers)
-    return web.Response(status=status, headers=headers, body=_rendered(answer.body, pretty))
-
-
-def _rendered(body: Any, pretty: bool) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_INDENT_2 if pretty else None)
+    return web.Response(status=status, headers=headers, body=await rendered(answer.body, pretty))

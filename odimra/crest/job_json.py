@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import datetime
 from typing import Any
 
 from odimra.clock import iso
 from odimra.engine import ScheduledJob
-from odimra.engine.schedules import DO_NOTHING
+from odimra.engine.schedules import DO_NOTHING, to_ms
 from odimra.jobs.invocation import Job
 
 GROUP = "scheduler-service-group"
@@ -74,14 +75,15 @@ def triggers(scheduled: ScheduledJob) -> list[dict[str, Any]]:
 def _serialized(scheduled: ScheduledJob) -> dict[str, Any]:
     config = Job.load(scheduled.definition).config
     cron = config["type"] == "cron"
-    schedule = scheduled.schedule
+    # As it is stored: a host that does not know its time zone shows it all the same.
+    schedule = scheduled.schedule_properties or {}
     waits = config["misfirePolicy"] == DO_NOTHING
     return {
         "type": "CronTriggerImpl" if cron else "SimpleTriggerImpl",
         "calendarName": None,
         "complete": scheduled.state == "COMPLETE",
         "description": None,
-        "endTime": None if schedule is None else schedule.end,
+        "endTime": _ms(schedule.get("endTime")),
         "fireInstanceId": None if scheduled.firing is None else scheduled.firing.run_id,
         "group": GROUP,
         "jobDataMap": {
@@ -114,3 +116,7 @@ def _serialized(scheduled: ScheduledJob) -> dict[str, Any]:
 
 def _date(at: int | None) -> str | None:
     return None if at is None else iso(at)
+
+
+def _ms(moment: str | None) -> int | None:
+    return None if moment is None else to_ms(datetime.fromisoformat(moment))

@@ -15,7 +15,7 @@ from odimra.crest.frame import Crest, CrestOptions
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
 from odimra.crest.taskscanner import TaskScannerEndpoint
-from odimra.engine import ScheduledJobs
+from odimra.engine import ScheduledJobs, task_going
 from odimra.jobs.invocation import Services
 from odimra.jobs.scanner.runs import Runs
 from odimra.records.records import RecordOptions, Records
@@ -111,16 +111,19 @@ def make_desk(
     store: Store, tasks: Tasks, clock: FakeClock, aiohttp_client: Callable[..., Any]
 ) -> MakeDesk:
     async def make(
-        lenient: bool = True, body: BodyLimits | None = None, max_records: int = 1000
+        lenient: bool = True,
+        body: BodyLimits | None = None,
+        max_records: int = 10_000,
+        limit: int = 5,
     ) -> Desk:
         records = Records(store, RecordOptions(max_bytes=2000, max_records=max_records), clock)
         runs = Runs(store, tasks, clock)
-        jobs = ScheduledJobs(store, clock, limit=5)
+        jobs = ScheduledJobs(store, clock, limit=limit)
         services = Services(runs, clock, lenient=lenient)
         face = Crest(
             {
                 "managed/*": RecordsEndpoint("managed", records),
-                "scheduler/job": JobsEndpoint(jobs, services),
+                "scheduler/job": JobsEndpoint(jobs, services, task_going(tasks)),
                 "scheduler/trigger": TriggersEndpoint(jobs),
                 "scheduler": SchedulerEndpoint(jobs),
                 "taskscanner": TaskScannerEndpoint(runs, jobs, services),
