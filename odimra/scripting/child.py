@@ -1,8 +1,8 @@
-"""The process that scripts run in: ``python child.py DESCRIPTOR MEMORY STACK LEVEL``.
+"""The process that scripts run in: ``python child.py DESCRIPTOR MEMORY STACK LEVEL PARENT ROOT``.
 
 It is started with nothing but a socket, takes one run after the other from it, and is killed when a
-run takes too long. Imports the standard library and the engine only, never the package: that would
-take its time at each start.
+run takes too long. Of the package it imports a few pure modules only: all of it would take its
+time at each start.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import quickjs
+
+if __name__ == "__main__":
+    # Isolated, it does not know where the package is.
+    sys.path.insert(0, sys.argv[6])
+
+from odimra.records.own import OwnRecord
 
 #: Lines in front of the prelude, so that those of a script can be told from its own.
 OFFSET = 100_000
@@ -97,11 +103,20 @@ class Engine:
             f" return (function ($call, $say) {{ return {text} }})($c, $s); }})()"
         )
         self.runs = 0
+        self._own: OwnRecord | None = None
 
     def _call(self, name: str, arguments: str) -> str:
         # Whatever is wrong becomes an exception in the script: one raised here would break out of
         # it in ways that the script could not catch.
         try:
+            if self._own is not None:
+                answer = self._own.call(name, arguments)
+                if answer is not None:
+                    return answer
+                # From here on the worker has the record as it is.
+                own, self._own = self._own, None
+                if own.changed:
+                    self._link.send(b"P", *own.told())
             self._link.send(b"C", name.encode(), arguments.encode())
             return self._link.answer().decode()
         except EOFError:
@@ -114,10 +129,16 @@ class Engine:
             with suppress(UnicodeError):
                 self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
 
-    def run(self, source: str, bindings: str, names: str) -> str:
+    def run(self, source: str, bindings: str, names: str, own: OwnRecord | None = None) -> str:
         """Return what the prelude says of a run."""
         self.runs += 1
+        self._own = own
         return str(self._run("run", source, bindings, names))
+
+    def told(self) -> tuple[bytes, ...]:
+        """Return what the last run did to its own record, as far as nobody knows yet."""
+        own, self._own = self._own, None
+        return own.told() if own is not None and own.changed else ()
 
     def check(self, source: str) -> str:
         """Return what the prelude says of a script that is not run."""
@@ -140,13 +161,19 @@ def serve(link: Link, make: Callable[[], Engine]) -> None:
     while True:
         kind, parts = link.receive()
         try:
-            source, *rest = (part.decode() for part in parts)
-            said = engine.check(source) if kind == b"K" else engine.run(source, *rest)
+            told: tuple[bytes, ...] = ()
+            if kind == b"K":
+                said = engine.check(parts[0].decode())
+            else:
+                source, bindings, names, path, full, limit = parts
+                own = OwnRecord(path.decode(), full, int(limit)) if path else None
+                said = engine.run(source.decode(), bindings.decode(), names.decode(), own)
+                told = engine.told()
             usable = engine.clean()
         except (quickjs.JSException, MemoryError) as error:
             # Out of memory, within the prelude or in handing over: the context is used up.
-            said, usable = failed(f"the script cannot go on: {str(error)[:300]}"), False
-        link.send(b"D", said.encode("utf-8", "replace"))
+            said, usable, told = failed(f"the script cannot go on: {str(error)[:300]}"), False, ()
+        link.send(b"D", said.encode("utf-8", "replace"), *told)
         if not usable:
             engine = make()
 
@@ -161,7 +188,7 @@ def limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 
 
-def main(descriptor: str, memory: str, stack: str, level: str, parent: str) -> None:
+def main(descriptor: str, memory: str, stack: str, level: str, parent: str, root: str = "") -> None:
     """Serve until the other end is closed."""
     connection = socket.socket(fileno=int(descriptor))
     limit(int(memory))

@@ -33,10 +33,28 @@ from odimra.scripting.errors import (
 
 log = logging.getLogger("odimra.scripts")
 
+
+@dataclass(frozen=True, slots=True)
+class OwnCopy:
+    """The record that a script is about, which it may patch without asking.
+
+    ``path`` is its type and id, ``full`` the JSON of it with ``_id`` and ``_rev``, ``limit`` the
+    longest that its content may become, in bytes. ``take`` is told what was done, always before
+    the host is asked for anything else: operations, the content that they came to, steps.
+    """
+
+    path: str
+    full: bytes
+    limit: int
+    take: Callable[[list[Any], dict[str, Any], int], None]
+
+
 #: Answers what a script has called: (name, arguments) to a JSON value. Raises :class:`HostError`.
 Host = Callable[[str, Sequence[Any]], Awaitable[Any]]
 
 CHILD = Path(__file__).with_name("child.py")
+#: Where the package lies, for a process that knows nothing of it.
+ROOT = Path(__file__).parents[2]
 LENGTH = struct.Struct("!I")
 #: Lines of a script, and its characters, at most.
 MOST_LINES = 100_000
@@ -102,7 +120,13 @@ class ScriptPool:
         return [process.pid for process in self._all if process.pid is not None]
 
     async def run(
-        self, source: str, bindings: Mapping[str, Any], host: Host, *, timeout: float
+        self,
+        source: str,
+        bindings: Mapping[str, Any],
+        host: Host,
+        *,
+        timeout: float,
+        own: OwnCopy | None = None,
     ) -> Any:
         """Return the JSON value of a script's last expression, or :data:`UNDEFINED`.
 
@@ -114,18 +138,26 @@ class ScriptPool:
             source.encode(),
             orjson.dumps(list(bindings.values())),
             orjson.dumps(list(bindings)),
+            *((b"", b"", b"0") if own is None else _own_parts(own)),
         )
-        return await self._ask(b"S", parts, host, timeout)
+        return await self._ask(b"S", parts, host, timeout, own)
 
     async def check(self, source: str, *, timeout: float = 10.0) -> None:
         """Raise :class:`BadScript` unless ``source`` compiles; nothing of it runs."""
         _acceptable(source)
         await self._ask(b"K", (source.encode(),), _nothing, timeout)
 
-    async def _ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> Any:
+    async def _ask(
+        self,
+        kind: bytes,
+        parts: Sequence[bytes],
+        host: Host,
+        timeout: float,
+        own: OwnCopy | None = None,
+    ) -> Any:
         while True:
             process = await self._process()
-            run = _Run(kind, parts, host, timeout)
+            run = _Run(kind, parts, host, timeout, own)
             try:
                 return _value(await process.ask(run))
             except NotBegun:
@@ -154,6 +186,10 @@ class ScriptPool:
                 self._all.discard(process)
                 raise
             return process
+
+
+def _own_parts(own: OwnCopy) -> tuple[bytes, bytes, bytes]:
+    return own.path.encode(), own.full, str(own.limit).encode()
 
 
 def _acceptable(source: str) -> None:
@@ -190,8 +226,10 @@ class _Run:
     parts: Sequence[bytes]
     host: Host
     timeout: float
+    own: OwnCopy | None = None
     frames: deque[bytes] = field(default_factory=deque)
     waiting: asyncio.Future[None] | None = None
+    done: bool = False
     #: Nobody waits for it any more.
     abandoned: bool = False
 
@@ -216,6 +254,7 @@ class _Process(asyncio.Protocol):
         self._process: asyncio.subprocess.Process | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._unsent: list[bytes] = []
         self._runs: deque[_Run] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
@@ -250,6 +289,7 @@ class _Process(asyncio.Protocol):
             self._options.stack,
             _level(),
             os.getpid(),
+            ROOT,
         )
         with theirs:
             ours.setblocking(False)
@@ -305,7 +345,12 @@ class _Process(asyncio.Protocol):
             while True:
                 body = await self._next(run)
                 if body[:1] == b"D":
-                    return _parts(body)[0]
+                    said, *told = _parts(body)
+                    self._take(run, told)
+                    return said
+                if body[:1] == b"P":
+                    self._take(run, _parts(body))
+                    continue
                 # The host's time is not the script's.
                 self._stop_clock()
                 calls += 1
@@ -328,10 +373,18 @@ class _Process(asyncio.Protocol):
             if not run.abandoned:
                 self._done(run)
 
+    @staticmethod
+    def _take(run: _Run, told: Sequence[bytes]) -> None:
+        if told and run.own is not None:
+            operations, content, steps = map(orjson.loads, told)
+            run.own.take(operations, content, steps)
+
     def _done(self, run: _Run) -> None:
-        at_it = bool(self._runs) and self._runs[0] is run
-        with contextlib.suppress(ValueError):
-            self._runs.remove(run)
+        if run.done:
+            return
+        run.done = True
+        at_it = self._runs[0] is run
+        self._runs.remove(run)
         if at_it:
             self._stop_clock()
             if self._runs and self._runs[0].abandoned:
@@ -374,8 +427,15 @@ class _Process(asyncio.Protocol):
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
         if self._error is not None:
             raise self._error
-        assert self._transport is not None
-        self._transport.write(LENGTH.pack(len(body)) + body)
+        if not self._unsent:
+            # What others ask for in this turn of the loop goes with it.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += (LENGTH.pack(len(body)), body)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self._transport is not None and self._error is None:
+            self._transport.write(b"".join(unsent))
 
     # What the process says
 
