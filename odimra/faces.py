@@ -12,6 +12,7 @@ from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
 from odimra.crest.taskscanner import TaskScannerEndpoint
+from odimra.engine import task_going
 from odimra.events import (
     Feed,
     Push,
@@ -169,7 +170,7 @@ def crest(house: House) -> Crest:
         {
             "managed/*": RecordsEndpoint("managed", house.records),
             "redfish/*": RecordsEndpoint("redfish", house.records),
-            "scheduler/job": JobsEndpoint(house.scheduled, house.services),
+            "scheduler/job": JobsEndpoint(house.scheduled, house.services, task_going(house.tasks)),
             "scheduler/trigger": TriggersEndpoint(house.scheduled),
             "scheduler": SchedulerEndpoint(house.scheduled),
             "taskscanner": TaskScannerEndpoint(house.runs, house.scheduled, house.services),

@@ -20,12 +20,12 @@ from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
 from odimra.networks import Reach, parse
 from odimra.records.model import RecordOptions
-from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
 from odimra.scripting import ScriptOptions
 from odimra.store import StoreOptions
 from odimra.tasks import TaskOptions
+from odimra.wire import BodyLimits
 
 
 def store_options(settings: Settings, store_url: str) -> StoreOptions:
@@ -155,19 +155,18 @@ def script_options(settings: Settings) -> ScriptOptions:
 
 def crest_options(settings: Settings) -> CrestOptions:
     """Return the bounds of requests as that face takes them."""
-    return CrestOptions(
-        settings.http.max_body_bytes, settings.scans.lenient, settings.http.public_url
-    )
+    return CrestOptions(body_limits(settings), settings.scans.lenient, settings.http.public_url)
+
+
+def body_limits(settings: Settings) -> BodyLimits:
+    """Return the bounds of a request's body."""
+    http = settings.http
+    return BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds)
 
 
 def frame_options(settings: Settings) -> FrameOptions:
     """Return the bounds of requests and answers as the frame takes them."""
-    http = settings.http
-    return FrameOptions(
-        BodyLimits(http.max_body_bytes, http.max_json_depth, http.request_timeout_seconds),
-        query_options(settings),
-        http.public_url,
-    )
+    return FrameOptions(body_limits(settings), query_options(settings), settings.http.public_url)
 
 
 def query_options(settings: Settings) -> QueryOptions:

@@ -5,38 +5,36 @@ Used by :mod:`.frame`, which makes one, and by the endpoints, which answer it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from aiohttp import web
 
+from odimra import wire
 from odimra.access import Principal
 from odimra.crest.errors import CrestError, bad
 from odimra.records.macros import unescape_macros
+from odimra.wire import BodyLimits
 
-#: Bodies longer than this are parsed beside the event loop, in bytes.
-LONG = 64 * 1024
-#: Seconds until a body has to be there.
-BODY_TIMEOUT = 30
-JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]+)", re.IGNORECASE)
 VERSION = re.compile(r"\s*(protocol|resource)\s*=\s*(\d{1,3})(?:\.(\d{1,3}))?\s*", re.IGNORECASE)
 #: The newest version of the protocol, and the versions of resources that there are.
 PROTOCOL, RESOURCES = (2, 1), (1, 2)
+NEWEST = "2.0"
 
 #: Parameters of CREST that say what is asked for; of each there may be one.
 QUERIES = ("_queryFilter", "_queryId", "_queryExpression")
+#: Those that every request may have.
+ALWAYS = ("_fields", "_prettyPrint")
 KNOWN = (
     *QUERIES,
+    *ALWAYS,
     "_action",
-    "_fields",
     "_pageSize",
     "_pagedResultsCookie",
     "_pagedResultsOffset",
-    "_prettyPrint",
     "_sortKeys",
     "_totalPagedResultsPolicy",
 )
@@ -97,13 +95,32 @@ def parameters(request: web.Request) -> dict[str, str]:
         if lower.startswith("_") and lower not in known:
             raise bad(f"Unrecognized parameter '{name[:50]}'")
         found[lower] = value
+    if found.get("_prettyprint", "true").lower() not in ("true", "false"):
+        raise bad("The value of the parameter '_prettyPrint' is neither true nor false")
     return found
 
 
-def check_version(given: str | None) -> None:
-    """Refuse versions (Accept-API-Version) that are not spoken here."""
+def check_parameters(params: Mapping[str, str], method: str, querying: bool) -> None:
+    """Refuse parameters of CREST that this kind of request does not have."""
+    taken = set(ALWAYS)
+    if method == "POST":
+        taken |= {"_action", *QUERIES}
+    elif querying:
+        taken = set(KNOWN) - {"_action"}
+    lower = {name.lower() for name in taken}
+    for name in KNOWN:
+        if name.lower() in params and name.lower() not in lower:
+            raise bad(f"The parameter '{name}' has no meaning here")
+
+
+def check_version(given: str | None) -> str:
+    """Return the version of the resource that is asked for (Accept-API-Version), or the newest.
+
+    Refuses versions that are not spoken here.
+    """
+    resource = NEWEST
     if given is None:
-        return
+        return resource
     for part in given.split(","):
         found = VERSION.fullmatch(part)
         if found is None:
@@ -114,6 +131,9 @@ def check_version(given: str | None) -> None:
                 raise bad(f"Unsupported major version: {found[2]}.{minor}")
         elif major not in RESOURCES or minor:
             raise CrestError(404, f"Resource version {found[2]}.{minor} is not available here")
+        else:
+            resource = f"{major}.{minor}"
+    return resource
 
 
 def condition(value: str | None) -> str | None:
@@ -124,52 +144,51 @@ def condition(value: str | None) -> str | None:
     return value if value == "*" else value.removeprefix("W/").strip('"')
 
 
-async def read_body(request: web.Request, limit: int, *, lenient: bool) -> tuple[Any, bool]:
+def has(request: web.Request, rev: str) -> bool:
+    """Tell whether the client has what is of the revision ``rev`` already (If-None-Match)."""
+    given = request.headers.get("If-None-Match", "").split(",")
+    return any(condition(one) in ("*", rev) for one in given)
+
+
+async def read_body(request: web.Request, limits: BodyLimits, *, lenient: bool) -> tuple[Any, bool]:
     """Return the JSON value of the body, None if there is none, and whether it had to be mended.
 
-    ``limit`` is in bytes; ``lenient`` drops backslashes between a dollar sign and a brace.
+    ``lenient`` drops backslashes between a dollar sign and a brace. Raises 400, 408, 413.
     """
-    raw = await _receive(request, limit)
-    if not raw.strip():
+    if not request.body_exists:
         return None, False
-    if not JSON_TYPE.match(request.headers.get("Content-Type", "")):
-        raise bad("The request could not be processed because its content is not declared as JSON")
-    if len(raw) > LONG:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, _parse, raw, lenient)
-    return _parse(raw, lenient)
-
-
-def _parse(raw: bytes, lenient: bool) -> tuple[Any, bool]:
     try:
-        return orjson.loads(raw), False
-    except orjson.JSONDecodeError as error:
-        mended = unescape_macros(raw)
-        if lenient and mended != raw:
-            try:
-                return orjson.loads(mended), True
-            except orjson.JSONDecodeError:
-                pass  # what is wrong with it as it came is told
+        raw = await wire.receive(request, limits)
+        if not raw.strip():
+            return None, False
+        _check_type(request.headers.get("Content-Type", ""))
+        return await _parse(raw, limits.max_depth, lenient)
+    except wire.BodyTooLong:
+        raise CrestError(413, f"The content is longer than {limits.max_bytes} bytes") from None
+    except wire.BodyTooSlow:
+        raise CrestError(408, "The content has not arrived in time") from None
+    except wire.BadBody as error:
         raise bad(
             "The request could not be processed because the provided content is not valid JSON",
-            detail=f"{error.msg}: line {error.lineno} column {error.colno}",
+            detail=str(error) or None,
         ) from None
 
 
-async def _receive(request: web.Request, limit: int) -> bytes:
-    if not request.body_exists:
-        return b""
-    if (request.content_length or 0) > limit:
-        raise CrestError(413, f"The content is longer than {limit} bytes")
-    received = bytearray()
+def _check_type(declared: str) -> None:
+    charset = CHARSET.search(declared)
+    if not wire.JSON_TYPE.match(declared) or (charset and charset[1].lower() != "utf-8"):
+        raise bad("The request could not be processed because its content is not declared as JSON")
+
+
+async def _parse(raw: bytes, max_depth: int, lenient: bool) -> tuple[Any, bool]:
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for chunk in request.content.iter_any():
-                received += chunk
-                if len(received) > limit:
-                    raise CrestError(413, f"The content is longer than {limit} bytes")
-    except TimeoutError:
-        raise CrestError(408, "The content has not arrived in time") from None
-    except web.RequestPayloadError:
-        raise bad("The content has arrived broken") from None
-    return bytes(received)
+        return await wire.parse_beside(raw, max_depth), False
+    except wire.BadJson:
+        mended = unescape_macros(raw)
+        if not lenient or mended == raw:
+            raise
+        try:
+            return await wire.parse_beside(mended, max_depth), True
+        except wire.BadJson:
+            pass  # what is wrong with it as it came is told
+        raise

@@ -27,11 +27,13 @@ class Answer:
 class Endpoint:
     """Has no operation. ``args`` are what the stars of its path stand for.
 
-    ``reading`` and ``writing`` are the privileges that it takes.
+    ``reading`` and ``writing`` are the privileges that it takes; actions that only ask, named in
+    ``asking`` in lower case, take the first.
     """
 
     reading = rights.READ
     writing = rights.WRITE
+    asking: frozenset[str] = frozenset()
 
     async def read(self, ask: Ask, resource_id: str | None, *args: str) -> Answer:
         """``GET``."""

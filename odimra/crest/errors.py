@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from odimra.access import AuthenticationFailed
+from odimra.access import AuthenticationFailed, HashingBusy
 from odimra.engine.schedules import BadSchedule
 from odimra.jobs.invocation import BadJob
 from odimra.jobs.scanner.definition import BadScan
@@ -19,7 +19,9 @@ from odimra.records.errors import (
     RecordExists,
     RecordMissing,
     RecordsError,
+    RecordTooLarge,
     RevisionMismatch,
+    TooManyRecords,
     UnknownType,
 )
 from odimra.records.filter import BadFilter
@@ -32,6 +34,9 @@ from odimra.store import (
     VersionMismatch,
 )
 from odimra.tasks import TaskMissing, TaskServiceDisabled, TasksFull
+
+#: Phrases that newer versions of Python word otherwise.
+REASONS = {413: "Request Entity Too Large"}
 
 
 class CrestError(Exception):
@@ -54,11 +59,8 @@ class CrestError(Exception):
     @property
     def body(self) -> dict[str, Any]:
         """The body of the response."""
-        said = {
-            "code": self.code,
-            "reason": HTTPStatus(self.code).phrase,
-            "message": self.message,
-        }
+        reason = REASONS.get(self.code) or HTTPStatus(self.code).phrase
+        said = {"code": self.code, "reason": reason, "message": self.message}
         return said if self.detail is None else {**said, "detail": self.detail}
 
 
@@ -98,11 +100,15 @@ def _full(error: TasksFull) -> CrestError:
 TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], CrestError]], ...] = (
     (StoreUnavailable, lambda error: unavailable(error.retry_after)),
     (AuthenticationFailed, lambda error: denied()),
+    (HashingBusy, lambda error: unavailable(error.retry_after)),
     (UnknownType, _said(404)),
     (RecordMissing, _said(404)),
     (RecordExists, _said(412)),
     (RevisionMismatch, _said(412)),
     (ReadOnly, _said(403)),
+    (RecordTooLarge, _said(413)),
+    # Asking again changes nothing until somebody deletes some.
+    (TooManyRecords, _said(409)),
     (RecordsError, _said(400)),
     (BadFilter, _said(400)),
     (BadJob, _said(400)),

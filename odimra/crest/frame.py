@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from urllib.parse import unquote
 
-import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from odimra.access import Principal
 from odimra.access.request import credentials, same_origin
-from odimra.crest.asking import Ask, check_version, condition, parameters, read_body
+from odimra.crest.asking import (
+    Ask,
+    check_parameters,
+    check_version,
+    condition,
+    has,
+    parameters,
+    read_body,
+)
 from odimra.crest.endpoint import Answer, Endpoint
 from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
+from odimra.crest.rendering import rendered
+from odimra.records.fields import parse_fields, picked
+from odimra.wire import BodyLimits
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +40,6 @@ HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Content-API-Version": "protocol=2.1,resource=1.0",
     "Server": "odimra",
 }
 
@@ -46,10 +55,10 @@ class Authenticator(Protocol):
 class CrestOptions:
     """Bounds of requests; ``public_url`` is where clients reach the service.
 
-    ``max_bytes`` of a body; ``lenient`` mends what the documentation of others prints wrongly.
+    ``lenient`` mends what the documentation of others prints wrongly.
     """
 
-    max_bytes: int = 1024 * 1024
+    body: BodyLimits = field(default_factory=BodyLimits)
     lenient: bool = True
     public_url: str = ""
 
@@ -71,15 +80,26 @@ class Crest:
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
-        app.router.add_route("*", ROOT, self.serve)
-        app.router.add_route("*", f"{ROOT}/{{tail:.*}}", self.serve)
+        for path in (ROOT, ROOT + "/{tail:.*}"):
+            app.router.add_route("*", path, self.serve, expect_handler=self._expect)
+
+    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+        # aiohttp would refuse others in plain text.
+        if request.headers[hdrs.EXPECT].lower() != "100-continue":
+            error = CrestError(417, "The expectation is not understood")
+            return await _response(request, Answer(error.body, error.code))
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer has not begun by that.
+        request.writer.output_size = 0
+        return None
 
     async def serve(self, request: web.Request) -> web.Response:
         """Answer a request, whatever it is."""
-        pretty = False
+        pretty, version = False, None
         try:
             params = parameters(request)
             pretty = params.get("_prettyprint", "").lower() == "true"
+            version = check_version(request.headers.get("Accept-API-Version"))
             answer = await self._answer(request, params)
         except CrestError as error:
             answer = Answer(error.body, error.code, headers=error.headers)
@@ -90,28 +110,32 @@ class Crest:
                 log.error("%s %s broke", request.method, request.path, exc_info=error)
                 known = CrestError(500, "The service has failed; its log says why")
             answer = Answer(known.body, known.code, headers=known.headers)
-        return _response(request, answer, pretty)
+        return await _response(request, answer, pretty, version)
 
     async def _answer(self, request: web.Request, params: Mapping[str, str]) -> Answer:
         method = request.method
         if method == "POST":
             method = request.headers.get("X-HTTP-Method-Override", "POST").upper()
         if method not in METHODS:
-            raise CrestError(405, f"The method {method[:20]} is not supported")
+            raise CrestError(
+                405,
+                f"The method {method[:20]} is not supported",
+                headers={"Allow": ", ".join(METHODS)},
+            )
         if method not in READS and not same_origin(request.headers, self._options.public_url):
             # A browser adds the credentials that it remembers, whoever's page it shows.
             raise CrestError(403, "The page that sends this is another service's")
-        check_version(request.headers.get("Accept-API-Version"))
         principal = await self._principal(request)
         endpoint, args, record_id = self._find(request)
-        needed = endpoint.reading if method in READS else endpoint.writing
+        asks = method == "POST" and params.get("_action", "").lower() in endpoint.asking
+        needed = endpoint.reading if asks or method in READS else endpoint.writing
         if needed not in principal.privileges:
             raise CrestError(403, f"This needs the privilege {needed}")
         _check_conditions(request, method)
         body = None
         if method not in (*READS, "DELETE"):
             body, mended = await read_body(
-                request, self._options.max_bytes, lenient=self._options.lenient
+                request, self._options.body, lenient=self._options.lenient
             )
             if mended:
                 log.warning("%s %s: backslashes before { were dropped", method, request.path)
@@ -123,7 +147,12 @@ class Crest:
             condition(request.headers.get("If-Match")),
             condition(request.headers.get("If-None-Match")),
         )
-        return await _dispatch(endpoint, method, ask, args, record_id)
+        check_parameters(params, method, ask.query is not None and method in READS)
+        answer = await _dispatch(endpoint, method, ask, args, record_id)
+        if isinstance(answer.body, dict) and "_id" in answer.body:
+            fields = parse_fields(ask.listed("_fields"))
+            answer = replace(answer, body=picked(answer.body, fields))
+        return answer
 
     async def _principal(self, request: web.Request) -> Principal:
         given = credentials(request.headers, bearer=True)
@@ -170,6 +199,8 @@ async def _dispatch(
         if ask.query is not None:
             if record_id is not None:
                 raise not_supported("A query of one resource is not supported")
+            if ask.if_none_match is not None:
+                raise CrestError(412, "If-None-Match is not supported for queries")
             return await endpoint.query(ask, *args)
         return await endpoint.read(ask, record_id, *args)
     if method == "POST":
@@ -201,18 +232,18 @@ async def _put(endpoint: Endpoint, ask: Ask, record_id: str, args: tuple[str, ..
     return await endpoint.put(ask, record_id, *args)
 
 
-def _response(request: web.Request, answer: Answer, pretty: bool) -> web.Response:
+async def _response(
+    request: web.Request, answer: Answer, pretty: bool = False, version: str | None = None
+) -> web.Response:
     headers = {**HEADERS, **answer.headers}
+    if version is not None:
+        headers["Content-API-Version"] = f"protocol=2.1,resource={version}"
+    status = answer.status
     if answer.rev is not None:
         headers["ETag"] = f'"{answer.rev}"'
-        known = condition(request.headers.get("If-None-Match"))
-        if request.method in READS and known == answer.rev:
-            return web.Response(status=304, headers=headers)
-    if answer.status == 204:
-        headers.pop("Content-Type")
-        return web.Response(status=204, headers=headers)
-    return web.Response(status=answer.status, headers=headers, body=_rendered(answer.body, pretty))
-
-
-def _rendered(body: Any, pretty: bool) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_INDENT_2 if pretty else None)
+        if request.method in READS and has(request, answer.rev):
+            status = 304
+    if status in (204, 304):
+        del headers["Content-Type"]
+        return web.Response(status=status, headers=headers)
+    return web.Response(status=status, headers=headers, body=await rendered(answer.body, pretty))

@@ -5,11 +5,14 @@ Pure: called by :mod:`.scheduler`.
 
 from __future__ import annotations
 
+import re
+import zlib
+from datetime import datetime
 from typing import Any
 
 from odimra.clock import iso
 from odimra.engine import ScheduledJob
-from odimra.engine.schedules import DO_NOTHING
+from odimra.engine.schedules import DO_NOTHING, to_ms
 from odimra.jobs.invocation import Job
 
 GROUP = "scheduler-service-group"
@@ -21,16 +24,21 @@ PRIORITY = 5
 
 
 def rev(job: ScheduledJob) -> str:
-    """Return the revision of a job's definition, in the 16 hexadecimal digits of others."""
-    return f"{job.rev:016x}"
+    """Return the revision of what is shown: that of the definition, then a mark of all else."""
+    return f"{job.rev:08x}-{_mark(job)}"
 
 
 def revision(text: str) -> int:
-    """Return what :func:`rev` was made from; -1 for what it never is."""
-    try:
-        return int(text, 16)
-    except ValueError:
-        return -1
+    """Return the definition's part of what :func:`rev` returned; -1 for what it never is."""
+    part = text.partition("-")[0]
+    return int(part, 16) if re.fullmatch("[0-9a-f]{1,15}", part) else -1
+
+
+def _mark(job: ScheduledJob) -> str:
+    """Return 8 digits that are others whenever something else is shown than the definition."""
+    firing = None if job.firing is None else job.firing.number
+    told = (job.anchor, job.number, job.triggered, job.next, job.previous, job.state, firing)
+    return f"{zlib.crc32(repr((told, job.node)).encode()):08x}"
 
 
 def job(scheduled: ScheduledJob) -> dict[str, Any]:
@@ -58,8 +66,7 @@ def triggers(scheduled: ScheduledJob) -> list[dict[str, Any]]:
             "previousState": None,
             "serialized": _serialized(scheduled),
             "state": scheduled.state,
-            # It changes with each fire, too.
-            "_rev": f"{scheduled.rev << 32 | scheduled.number & 0xFFFFFFFF:016x}",
+            "_rev": f"{scheduled.rev & 0xFFFFFFFF:08x}{_mark(scheduled)}",
             "_id": f"{TRIGGER}{scheduled.id}",
         }
     ]
@@ -68,14 +75,15 @@ def triggers(scheduled: ScheduledJob) -> list[dict[str, Any]]:
 def _serialized(scheduled: ScheduledJob) -> dict[str, Any]:
     config = Job.load(scheduled.definition).config
     cron = config["type"] == "cron"
-    schedule = scheduled.schedule
+    # As it is stored: a host that does not know its time zone shows it all the same.
+    schedule = scheduled.schedule_properties or {}
     waits = config["misfirePolicy"] == DO_NOTHING
     return {
         "type": "CronTriggerImpl" if cron else "SimpleTriggerImpl",
         "calendarName": None,
         "complete": scheduled.state == "COMPLETE",
         "description": None,
-        "endTime": None if schedule is None else schedule.end,
+        "endTime": _ms(schedule.get("endTime")),
         "fireInstanceId": None if scheduled.firing is None else scheduled.firing.run_id,
         "group": GROUP,
         "jobDataMap": {
@@ -108,3 +116,7 @@ def _serialized(scheduled: ScheduledJob) -> dict[str, Any]:
 
 def _date(at: int | None) -> str | None:
     return None if at is None else iso(at)
+
+
+def _ms(moment: str | None) -> int | None:
+    return None if moment is None else to_ms(datetime.fromisoformat(moment))

@@ -1,55 +1,75 @@
-"""Queries of lists that are small enough to be held: jobs, triggers, runs.
+"""Queries of what there are only some thousands of: jobs, triggers, runs.
 
-Used by the endpoints that show such lists.
+All are looked at, some at a time, and only the page that is asked for is held. Used by the
+endpoints that show such lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+
+import orjson
 
 from odimra.crest.asking import Ask
 from odimra.crest.errors import bad
 from odimra.crest.records import asked_filter
-from odimra.records.fields import parse_fields, shown
-from odimra.records.model import ID, REV, Record
+from odimra.records.fields import parse_fields, picked
+from odimra.records.model import ID
 from odimra.records.ordering import Key, parse_sort_keys
 
+#: JSON that one answer may hold, in bytes; a page that would be longer ends sooner.
+ANSWER_BYTES = 32 << 20
 
-def envelope(ask: Ask, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the answer to a query of ``items``.
+Item = dict[str, Any]
+
+
+async def envelope(
+    ask: Ask, items: AsyncIterator[Item], read: Callable[[str], Awaitable[Item | None]]
+) -> dict[str, Any]:
+    """Return the answer to a query of ``items``; ``read`` returns the one of an id.
 
     They are ordered by ``_sortKeys``, then by id. A cookie is the place of the next page in decimal
-    digits; one that is none counts as 0.
+    digits; one that is none counts as 0. Raises 400.
     """
     meant = asked_filter(ask)
     fields = parse_fields(["_id"] if ask.param("_queryId") else ask.listed("_fields"))
     order = parse_sort_keys(ask.listed("_sortKeys"))
-    found = [item for item in items if meant is None or meant(item)]
-    found.sort(key=lambda item: Key.of(order, str(item[ID]), item))
+    offset, size = _page(ask)
+    # Only their places are kept: each item may be long.
+    keys = [
+        Key.of(order, str(item[ID]), item) async for item in items if meant is None or meant(item)
+    ]
+    keys.sort()
+    end = min(len(keys), offset + size) if size else len(keys)
+    page: list[Item] = []
+    held = 0
+    for place in range(offset, end):
+        item = await read(keys[place].id)
+        if item is None:
+            continue  # gone meanwhile
+        held += len(orjson.dumps(item))
+        if page and held > ANSWER_BYTES:
+            if not size:
+                raise bad("_pageSize: there are more results than one answer may hold")
+            end = place
+            break
+        page.append(picked(item, fields))
+    behind = max(0, len(keys) - max(offset, end))
+    return {
+        "result": page,
+        "resultCount": len(page),
+        "pagedResultsCookie": str(end) if behind else None,
+        "totalPagedResultsPolicy": "EXACT",
+        "totalPagedResults": len(keys),
+        "remainingPagedResults": behind,
+    }
+
+
+def _page(ask: Ask) -> tuple[int, int]:
     offset, cookie = ask.number("_pagedResultsOffset"), ask.param("_pagedResultsCookie")
     if cookie and offset:
         raise bad("_pagedResultsCookie and _pagedResultsOffset cannot stand together")
     if cookie:
         offset = int(cookie) if cookie.isascii() and cookie.isdigit() and len(cookie) < 10 else 0
-    size = ask.number("_pageSize") or len(found)
-    page = found[offset : offset + size]
-    behind = max(0, len(found) - offset - len(page))
-    return {
-        "result": [_shown(item, fields) for item in page],
-        "resultCount": len(page),
-        "pagedResultsCookie": str(offset + len(page)) if behind else None,
-        "totalPagedResultsPolicy": "EXACT",
-        "totalPagedResults": len(found),
-        "remainingPagedResults": behind,
-    }
-
-
-def _shown(item: dict[str, Any], fields: Any) -> dict[str, Any]:
-    if not fields:
-        return item
-    content = {name: value for name, value in item.items() if name not in (ID, REV)}
-    found = shown(Record("", str(item[ID]), str(item.get(REV, "")), content), fields)
-    if REV not in item:
-        del found[REV]
-    return found
+    return offset, ask.number("_pageSize")

@@ -6,12 +6,12 @@ Called by :mod:`.frame`.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from odimra.crest.asking import Ask
 from odimra.crest.endpoint import Answer, Endpoint
 from odimra.crest.errors import CrestError, bad, not_found, not_supported
 from odimra.crest.frame import ROOT
-from odimra.records.fields import parse_fields, shown
 from odimra.records.filter import BadFilter, Filter, compile_filter
 from odimra.records.model import Record
 from odimra.records.query import query
@@ -31,18 +31,17 @@ class RecordsEndpoint(Endpoint):
         return f"{self._begin}/{name}"
 
     @staticmethod
-    def _answer(ask: Ask, record: Record, status: int = 200) -> Answer:
-        fields = parse_fields(ask.listed("_fields"))
+    def _answer(record: Record, status: int = 200) -> Answer:
         headers = {}
         if status == 201:
-            headers["Location"] = f"{ROOT}/{record.type}/{record.id}"
-        return Answer(shown(record, fields), status, record.rev, headers)
+            headers["Location"] = f"{ROOT}/{record.type}/{quote(record.id, safe='')}"
+        return Answer(record.full, status, record.rev, headers)
 
     async def read(self, ask: Ask, resource_id: str | None, *args: str) -> Answer:
         """One record."""
         if resource_id is None:
             raise bad("A collection is read by a query: _queryFilter, _queryId")
-        return self._answer(ask, await self._records.read(self._type(args[0]), resource_id))
+        return self._answer(await self._records.read(self._type(args[0]), resource_id))
 
     async def query(self, ask: Ask, *args: str) -> Answer:
         """The records that are meant."""
@@ -71,19 +70,19 @@ class RecordsEndpoint(Endpoint):
             if not isinstance(resource_id, str):
                 raise bad("_id: is no text")
         made = await self._records.create(self._type(args[0]), content, resource_id)
-        return self._answer(ask, made, 201)
+        return self._answer(made, 201)
 
     async def update(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """Another content."""
         changed = await self._records.update(
             self._type(args[0]), resource_id, ask.content, _revision(ask)
         )
-        return self._answer(ask, changed)
+        return self._answer(changed)
 
     async def put(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """A record, whether there was one or not."""
         record, made = await self._records.put(self._type(args[0]), resource_id, ask.content)
-        return self._answer(ask, record, 201 if made else 200)
+        return self._answer(record, 201 if made else 200)
 
     async def patch(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """Operations that change a record."""
@@ -92,7 +91,7 @@ class RecordsEndpoint(Endpoint):
     async def delete(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """No record any more; the answer shows what it was."""
         return self._answer(
-            ask, await self._records.delete(self._type(args[0]), resource_id, _revision(ask))
+            await self._records.delete(self._type(args[0]), resource_id, _revision(ask))
         )
 
     async def action(self, ask: Ask, resource_id: str | None, name: str, *args: str) -> Answer:
@@ -117,7 +116,7 @@ class RecordsEndpoint(Endpoint):
         changed = await self._records.patch(
             self._type(name), resource_id, operations, _revision(ask)
         )
-        return self._answer(ask, changed)
+        return self._answer(changed)
 
 
 def _revision(ask: Ask) -> str | None:

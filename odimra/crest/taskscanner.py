@@ -5,6 +5,7 @@ Called by :mod:`.frame`. The same runs are tasks of the Redfish face.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from odimra.access import Principal
@@ -54,12 +55,12 @@ class TaskScannerEndpoint(Endpoint):
     async def read(self, ask: Ask, resource_id: str | None, *args: str) -> Answer:
         """One run; of the collection all, as older clients ask for them."""
         if resource_id is None:
-            return Answer({"tasks": await self._all(ask.principal)})
+            return Answer({"tasks": [run async for run in self._all(ask.principal)]})
         return Answer(representation(await self._run(ask, resource_id)))
 
     async def query(self, ask: Ask, *args: str) -> Answer:
         """The runs that are meant."""
-        return Answer(envelope(ask, await self._all(ask.principal)))
+        return Answer(await envelope(ask, self._all(ask.principal), self._shown))
 
     async def action(self, ask: Ask, resource_id: str | None, name: str, *args: str) -> Answer:
         """``execute`` a scan, ``cancel`` a run."""
@@ -105,10 +106,12 @@ class TaskScannerEndpoint(Endpoint):
             raise CrestError(403, "It is another account's run")
         return run
 
-    async def _all(self, principal: Principal) -> list[dict[str, Any]]:
+    async def _all(self, principal: Principal) -> AsyncIterator[dict[str, Any]]:
         owner = None if SEES_ALL in principal.privileges else principal.account
-        found: list[dict[str, Any]] = []
         for skip in range(0, await self._runs.count(), PAGE):
-            page = await self._runs.page(skip, PAGE, owner=owner)
-            found += map(representation, page)
-        return found
+            for run in await self._runs.page(skip, PAGE, owner=owner):
+                yield representation(run)
+
+    async def _shown(self, run_id: str) -> dict[str, Any] | None:
+        run = await self._runs.read(run_id)
+        return None if run is None else representation(run)

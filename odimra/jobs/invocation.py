@@ -111,6 +111,8 @@ def configured(body: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in DEFAULTS and name != "timeZone":
             raise BadJob(name[:100], "is no property of a job")
+    # What is null is not given: so are the properties that an answer shows without a value.
+    given = {name: value for name, value in given.items() if value is not None}
     config = {**DEFAULTS, **given}
     for name in BOOLEANS:
         config[name] = _boolean(config[name], name)

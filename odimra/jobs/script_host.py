@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+import orjson
 
 from odimra.access import Access, Principal
 from odimra.jobs.scanner.work import ScriptFailed
@@ -28,7 +31,7 @@ from odimra.records.filter import BadFilter, compile_filter
 from odimra.records.model import Record
 from odimra.records.records import Records
 from odimra.records.transaction import Transaction
-from odimra.scripting import BadScript, HostError, ScriptError, ScriptPool
+from odimra.scripting import BadScript, HostError, OwnCopy, ScriptError, ScriptPool
 from odimra.store import StoreUnavailable
 
 log = logging.getLogger("odimra.scripts")
@@ -92,8 +95,9 @@ class ScriptHost:
             raise ScriptFailed(str(error)) from None
         calls = Calls(self._records, change, principal)
         try:
+            own = calls.own_copy(bindings.get("objectID"), bindings.get("input"))
             return await self._pool.run(
-                source, bindings, calls, timeout=self._timeout, owner=account
+                source, bindings, calls, timeout=self._timeout, owner=account, own=own
             )
         except ScriptError as error:
             raise ScriptFailed(str(error)) from None
@@ -121,6 +125,20 @@ class Calls:
             "openidm.query": self._query,
             "log": self._log,
         }
+
+    def own_copy(self, path: Any, full: Any) -> OwnCopy | None:
+        """Return the record that a script is about, if it may be patched without asking."""
+        if rights.WRITE not in self._principal.privileges or not isinstance(path, str):
+            return None
+        type_, record_id = _place(path)
+        if self._records.source(type_) is not None:
+            return None
+        return OwnCopy(
+            path,
+            orjson.dumps(full),
+            self._records.options.max_bytes,
+            partial(self._change.patched, type_, record_id),
+        )
 
     async def __call__(self, name: str, arguments: Sequence[Any]) -> Any:
         """Answer a call. Raises :class:`~odimra.scripting.HostError`."""

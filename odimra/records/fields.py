@@ -5,7 +5,7 @@ Pure: called by :mod:`.query` and by faces that show one record; knows :mod:`.po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from odimra.records.errors import BadQuery
@@ -30,15 +30,20 @@ def parse_fields(texts: Sequence[str]) -> tuple[Pointer, ...]:
 
 
 def shown(record: Record, fields: Sequence[Pointer]) -> dict[str, Any]:
-    """Return ``_id``, ``_rev`` and what is at ``fields``; all of the record when there are none.
+    """Return ``_id``, ``_rev`` and what is at ``fields``; all of the record when there are none."""
+    return picked(record.full, fields)
+
+
+def picked(full: Mapping[str, Any], fields: Sequence[Pointer]) -> dict[str, Any]:
+    """Return what :func:`shown` does, of anything that CREST shows.
 
     An element of an array is shown under its index, as a member of an object.
     """
     if not fields:
-        return record.full
-    found: dict[str, Any] = {ID: record.id, REV: record.rev}
+        return dict(full)
+    found = {name: full[name] for name in (ID, REV) if name in full}
     for pointer in fields:
-        value = get(record.content, pointer)
+        value = get(full, pointer)
         if value is not MISSING:
             _place(found, pointer, value)
     return found

@@ -111,6 +111,23 @@ class Transaction:
         """Stage changes of a record."""
         return await self._stage(_Staged("patch", type_, record_id, operations, rev))
 
+    def patched(
+        self,
+        type_: str,
+        record_id: str,
+        operations: list[Any],
+        content: dict[str, Any],
+        steps: int,
+    ) -> None:
+        """Stage patches of a record that was adopted, which were done elsewhere in ``steps``.
+
+        ``content`` is what they came to. Where it is not what can be written, :meth:`writes` says.
+        """
+        self._staged.append(_Staged("patch", type_, record_id, operations, None))
+        draft = self._drafts[type_, record_id]
+        draft.content = content
+        draft.steps += steps
+
     async def delete(self, type_: str, record_id: str, rev: str | None) -> Record:
         """Stage the end of a record; return what it is until then."""
         before = await self.read(type_, record_id)

@@ -6,43 +6,28 @@ frame only.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
 import jsonschema_rs
 import orjson
 from aiohttp import web
 
+from odimra import wire
 from odimra.redfish import errors
 from odimra.redfish.errors import RedfishError
 from odimra.resources import data_path
+from odimra.wire import BodyLimits
 
-#: Bodies longer than this are parsed beside the event loop, in bytes.
-LONG = 64 * 1024
 #: Errors reported of one body.
 MOST = 20
 #: Control information of OData: a body may carry it, and it changes nothing (DSP0266 on PATCH).
 ANNOTATION = "@odata."
 REFERENCE = "@odata.id"
-JSON_TYPE = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
-#: A number that no computer counts with any more: JSON sets no bound, a schema rarely thinks of it.
-LONGEST_NUMBER = 300
 
 _TOO_MANY = errors.Said("Base.MaximumErrorsExceeded")
-
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """Bounds of a body: bytes, levels of nesting, seconds until it has arrived."""
-
-    max_bytes: int = 1024 * 1024
-    max_depth: int = 32
-    timeout: float = 30
 
 
 class BodySchema:
@@ -191,55 +176,25 @@ def refuse_all(body: Mapping[str, Any], action: str | None) -> None:
 # From bytes to JSON
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise errors.property_duplicate(name)
-        found[name] = value
-    return found
-
-
-def _float(text: str) -> int | float:
-    value = float(text)
-    if len(text) > LONGEST_NUMBER or not math.isfinite(value):
-        raise ValueError(text)
-    # JSON Schema calls 5.0 an integer, and what is one by the schema should be one in Python.
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def _int(text: str) -> int | float:
-    if len(text) > LONGEST_NUMBER:
-        raise ValueError(text)
-    value = int(text)
-    # What is longer than 64 bits can be compared with a schema's bounds, but not be rendered.
-    return value if -(2**63) <= value < 2**63 else float(value)
-
-
 def parse(raw: bytes, max_depth: int) -> Any:
     """Return the JSON value in ``raw``. Raises 400 when it is none, or nested too deeply."""
-    # Depth first, on the text: a parser that is led deep enough runs out of stack.
-    if _depth(raw) > max_depth:
-        raise errors.malformed_json()
+    with _worded():
+        return wire.parse(raw, max_depth)
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    """Word the failures of a body as Redfish does."""
     try:
-        # orjson is strict (UTF-8, no NaN, no half of a surrogate pair); the parser of the standard
-        # library is the one that shows names which are there twice.
-        orjson.loads(raw)
-        return json.loads(raw, object_pairs_hook=_unique, parse_float=_float, parse_int=_int)
-    except (ValueError, RecursionError):
+        yield
+    except wire.RepeatedName as error:
+        raise errors.property_duplicate(error.name) from None
+    except wire.BodyTooLong:
+        raise errors.payload_too_large() from None
+    except wire.BodyTooSlow:
+        raise errors.body_timeout() from None
+    except wire.BadBody:
         raise errors.malformed_json() from None
-
-
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NOT_BRACKET = re.compile(rb"[^\[\]{}]+")
-
-
-def _depth(raw: bytes) -> int:
-    depth = deepest = 0
-    for bracket in _NOT_BRACKET.sub(b"", _STRING.sub(b"", raw)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 async def read(request: web.Request, limits: BodyLimits) -> dict[str, Any] | None:
@@ -251,38 +206,16 @@ async def read(request: web.Request, limits: BodyLimits) -> dict[str, Any] | Non
     if not request.body_exists:
         return None
     declared = request.headers.get("Content-Type")
-    if declared is not None and not JSON_TYPE.match(declared):
+    if declared is not None and not wire.JSON_TYPE.match(declared):
         raise errors.unsupported_media()
-    raw = await _receive(request, limits)
-    if not raw.strip():
-        return None
-    if len(raw) > LONG:
-        loop = asyncio.get_running_loop()
-        parsed = await loop.run_in_executor(None, parse, raw, limits.max_depth)
-    else:
-        parsed = parse(raw, limits.max_depth)
+    with _worded():
+        raw = await wire.receive(request, limits)
+        if not raw.strip():
+            return None
+        parsed = await wire.parse_beside(raw, limits.max_depth)
     if not isinstance(parsed, dict):
         raise errors.unrecognized_body()
     return parsed
-
-
-async def _receive(request: web.Request, limits: BodyLimits) -> bytes:
-    # Not request.read(): its bound is the application's, which other faces share.
-    if (request.content_length or 0) > limits.max_bytes:
-        raise errors.payload_too_large()
-    received = bytearray()
-    try:
-        async with asyncio.timeout(limits.timeout):
-            async for chunk in request.content.iter_any():
-                received += chunk
-                if len(received) > limits.max_bytes:
-                    raise errors.payload_too_large()
-    except TimeoutError:
-        raise errors.body_timeout() from None
-    except web.RequestPayloadError:
-        # Broken chunks, a broken compression, a client that has gone.
-        raise errors.malformed_json() from None
-    return bytes(received)
 
 
 def without_annotations(body: dict[str, Any], *, change: bool) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from odimra.redfish.query import Query, QueryOptions
 from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
 from odimra.redfish.routes import Endpoint, Route, Routes
 from odimra.store import StoreUnavailable, VersionMismatch
+from odimra.wire import BodyLimits
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Authenticator(Protocol):
 class FrameOptions:
     """Bounds of a request and its answer; ``public_url`` is where clients reach the service."""
 
-    body: bodies.BodyLimits = field(default_factory=bodies.BodyLimits)
+    body: BodyLimits = field(default_factory=BodyLimits)
     query: QueryOptions = field(default_factory=QueryOptions)
     public_url: str = ""
 

@@ -12,13 +12,14 @@ from odimra.scripting.errors import (
     ScriptKilled,
     ScriptTimeout,
 )
-from odimra.scripting.pool import UNDEFINED, Host, ScriptOptions, ScriptPool
+from odimra.scripting.pool import UNDEFINED, Host, OwnCopy, ScriptOptions, ScriptPool
 
 __all__ = [
     "UNDEFINED",
     "BadScript",
     "Host",
     "HostError",
+    "OwnCopy",
     "ScriptError",
     "ScriptKilled",
     "ScriptOptions",

@@ -1,8 +1,8 @@
-"""The process that scripts run in: ``python child.py DESCRIPTOR MEMORY STACK LEVEL``.
+"""The process that scripts run in: ``python child.py DESCRIPTOR MEMORY STACK LEVEL PARENT ROOT``.
 
 It is started with nothing but a socket, takes one run after the other from it, and is killed when a
-run takes too long. Imports the standard library and the engine only, never the package: that would
-take its time at each start.
+run takes too long. Of the package it imports a few pure modules only: all of it would take its
+time at each start.
 """
 
 from __future__ import annotations
@@ -17,12 +17,19 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import quickjs
+
+if __name__ == "__main__":
+    # Isolated, it does not know where the package is.
+    sys.path.insert(0, sys.argv[6])
+
+from odimra.records.own import OwnRecord
 
 #: Lines in front of the prelude, so that those of a script can be told from its own.
 OFFSET = 100_000
@@ -49,14 +56,26 @@ class Link:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
+        self._later: deque[tuple[bytes, list[bytes]]] = deque()
 
     def send(self, kind: bytes, *parts: bytes) -> None:
         """Send a frame of parts, each with its length before it."""
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
         self._connection.sendall(LENGTH.pack(len(body)) + body)
 
+    def answer(self) -> bytes:
+        """Return the answer to a call; runs that came before it have to wait."""
+        while True:
+            kind, parts = self._frame()
+            if kind == b"A":
+                return parts[0]
+            self._later.append((kind, parts))
+
     def receive(self) -> tuple[bytes, list[bytes]]:
         """Return the next frame. Raises EOFError."""
+        return self._later.popleft() if self._later else self._frame()
+
+    def _frame(self) -> tuple[bytes, list[bytes]]:
         body = self._take(LENGTH.unpack(self._take(4))[0])
         parts, at = [], 1
         while at < len(body):
@@ -104,6 +123,7 @@ class Engine:
             f" return (function ($call, $say) {{ return {text} }})($c, $s); }})()"
         )
         self.runs = 0
+        self._own: OwnRecord | None = None
         self._least = self._taken()
 
     def _call(self, name: str, arguments: str) -> str:
@@ -112,9 +132,16 @@ class Engine:
         if not self._open:
             return '{"error": {"code": 400}, "message": "the script has ended"}'
         try:
+            if self._own is not None:
+                answer = self._own.call(name, arguments)
+                if answer is not None:
+                    return answer
+                # From here on the worker has the record as it is.
+                own, self._own = self._own, None
+                if own.changed:
+                    self._link.send(b"P", *own.told())
             self._link.send(b"C", name.encode(), arguments.encode())
-            _, (answer,) = self._link.receive()
-            return answer.decode()
+            return self._link.answer().decode()
         except EOFError:
             os._exit(0)
         except UnicodeError:
@@ -129,9 +156,10 @@ class Engine:
         with suppress(UnicodeError):
             self._link.send(b"L", level.encode(), text[:2000].encode("utf-8", "replace"))
 
-    def run(self, source: str, bindings: str, names: str) -> str:
+    def run(self, source: str, bindings: str, names: str, own: OwnRecord | None = None) -> str:
         """Return what the prelude says of a run."""
         self.runs += 1
+        self._own = own
         self._lines, self._open = 0, True
         began = time.thread_time()
         said = str(self._run("run", source, bindings, names))
@@ -149,6 +177,11 @@ class Engine:
         except quickjs.JSException as error:
             return failed(str(error).partition("\n")[0])
         return str(self._run("settled", "", "", "")) if said == "p" else said
+
+    def told(self) -> tuple[bytes, ...]:
+        """Return what the last run did to its own record, as far as nobody knows yet."""
+        own, self._own = self._own, None
+        return own.told() if own is not None and own.changed else ()
 
     def check(self, source: str) -> str:
         """Return what the prelude says of a script that is not run."""
@@ -188,17 +221,24 @@ def serve(link: Link, make: Callable[[], Engine]) -> None:
     while True:
         kind, parts = link.receive()
         source, *rest = (part.decode() for part in parts)
-        key = () if kind == b"K" else (source, *rest[2:])
+        key = () if kind == b"K" else (source, rest[2])
         engine = engines.pop(key, None) or spare or make()
         if engine is spare:
             spare = None
         try:
-            said = engine.check(source) if kind == b"K" else engine.run(source, *rest[:2])
+            told: tuple[bytes, ...] = ()
+            if kind == b"K":
+                said = engine.check(source)
+            else:
+                bindings, names, _, path, full, limit = rest
+                own = OwnRecord(path, full.encode(), int(limit)) if path else None
+                said = engine.run(source, bindings, names, own)
+                told = engine.told()
             usable = engine.clean()
         except (quickjs.JSException, MemoryError) as error:
             # Out of memory, within the prelude or in handing over: the context is used up.
-            said, usable = failed(f"the script cannot go on: {str(error)[:300]}"), False
-        link.send(b"D", said.encode("utf-8", "replace"))
+            said, usable, told = failed(f"the script cannot go on: {str(error)[:300]}"), False, ()
+        link.send(b"D", said.encode("utf-8", "replace"), *told)
         if usable:
             engines[key] = engine
         if len(engines) > CONTEXTS:
@@ -221,7 +261,7 @@ def limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 
 
-def main(descriptor: str, memory: str, stack: str, level: str, parent: str) -> None:
+def main(descriptor: str, memory: str, stack: str, level: str, parent: str, root: str = "") -> None:
     """Serve until the other end is closed."""
     connection = socket.socket(fileno=int(descriptor))
     limit(int(memory))

@@ -17,7 +17,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,10 +33,28 @@ from odimra.scripting.errors import (
 
 log = logging.getLogger("odimra.scripts")
 
+
+@dataclass(frozen=True, slots=True)
+class OwnCopy:
+    """The record that a script is about, which it may patch without asking.
+
+    ``path`` is its type and id, ``full`` the JSON of it with ``_id`` and ``_rev``, ``limit`` the
+    longest that its content may become, in bytes. ``take`` is told what was done, always before
+    the host is asked for anything else: operations, the content that they came to, steps.
+    """
+
+    path: str
+    full: bytes
+    limit: int
+    take: Callable[[list[Any], dict[str, Any], int], None]
+
+
 #: Answers what a script has called: (name, arguments) to a JSON value. Raises :class:`HostError`.
 Host = Callable[[str, Sequence[Any]], Awaitable[Any]]
 
 CHILD = Path(__file__).with_name("child.py")
+#: Where the package lies, for a process that knows nothing of it.
+ROOT = Path(__file__).parents[2]
 LENGTH = struct.Struct("!I")
 #: Lines of a script, and its characters, at most.
 MOST_LINES = 100_000
@@ -85,9 +103,8 @@ class ScriptPool:
 
     def __init__(self, options: ScriptOptions | None = None) -> None:
         self._options = options or ScriptOptions()
-        self._idle: list[_Process] = []
-        self._free = asyncio.Semaphore(self._options.processes)
         self._all: set[_Process] = set()
+        self._starting = asyncio.Lock()
         self._closed = False
 
     async def __aenter__(self) -> ScriptPool:
@@ -110,6 +127,7 @@ class ScriptPool:
         *,
         timeout: float,
         owner: str = "",
+        own: OwnCopy | None = None,
     ) -> Any:
         """Return the JSON value of a script's last expression, or :data:`UNDEFINED`.
 
@@ -124,60 +142,65 @@ class ScriptPool:
             orjson.dumps(list(bindings.values())),
             orjson.dumps(list(bindings)),
             owner.encode(),
+            *((b"", b"", b"0") if own is None else _own_parts(own)),
         )
-        return await self._ask(b"S", parts, host, timeout)
+        return await self._ask(b"S", parts, host, timeout, own)
 
     async def check(self, source: str, *, timeout: float = 10.0) -> None:
         """Raise :class:`BadScript` unless ``source`` compiles; nothing of it runs."""
         _acceptable(source)
         await self._ask(b"K", (source.encode(),), _nothing, timeout)
 
-    async def _ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> Any:
-        async with self._free:
+    async def _ask(
+        self,
+        kind: bytes,
+        parts: Sequence[bytes],
+        host: Host,
+        timeout: float,
+        own: OwnCopy | None = None,
+    ) -> Any:
+        again = False
+        while True:
             process = await self._process()
+            run = _Run(kind, parts, host, timeout, own)
             try:
-                said = await self._once(process, kind, parts, host, timeout)
+                return _value(await process.ask(run))
+            except NotBegun:
+                # The one before it took the process with it; nothing of this one has run.
+                continue
             except ScriptKilled:
                 # It may have died while it was idle, before the news came. Of a script that has
                 # not said a word nothing has happened: it is run once more, and only then.
-                if process.heard or self._closed:
+                if run.heard or again or self._closed:
                     raise
-                process = await self._process()
-                said = await self._once(process, kind, parts, host, timeout)
-        return _value(said)
-
-    async def _once(
-        self, process: _Process, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float
-    ) -> bytes:
-        try:
-            return await process.ask(kind, parts, host, timeout)
-        except BaseException:
-            # Stopped halfway: what it would still say belongs to nobody.
-            await process.end()
-            raise
-        finally:
-            if process.alive and not self._closed:
-                self._idle.append(process)
-            else:
-                self._all.discard(process)
+                again = True
+            finally:
+                if not process.alive:
+                    await process.end()
+                    self._all.discard(process)
 
     async def _process(self) -> _Process:
-        while self._idle:
-            process = self._idle.pop()
-            if process.alive:
-                return process
-            self._all.discard(process)
+        """Return the process with the least to do; another one if it has some and may be."""
         if self._closed:
             raise ScriptKilled("scripts are not run any more")
-        process = _Process(self._options)
-        self._all.add(process)
-        try:
-            await process.start()
-        except BaseException:
-            await process.end()
-            self._all.discard(process)
-            raise
-        return process
+        async with self._starting:
+            self._all -= {process for process in self._all if not process.alive}
+            least = min(self._all, key=lambda process: process.load, default=None)
+            if least is not None and (not least.load or len(self._all) >= self._options.processes):
+                return least
+            process = _Process(self._options)
+            self._all.add(process)
+            try:
+                await process.start()
+            except BaseException:
+                await process.end()
+                self._all.discard(process)
+                raise
+            return process
+
+
+def _own_parts(own: OwnCopy) -> tuple[bytes, bytes, bytes]:
+    return own.path.encode(), own.full, str(own.limit).encode()
 
 
 def _acceptable(source: str) -> None:
@@ -202,23 +225,55 @@ def _value(said: bytes) -> Any:
     raise (BadScript if failure["syntax"] else ScriptError)(failure["message"], failure["line"])
 
 
+class NotBegun(Exception):
+    """The process has ended before the run began."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One run: what is asked, and what has come of it so far."""
+
+    kind: bytes
+    parts: Sequence[bytes]
+    host: Host
+    timeout: float
+    own: OwnCopy | None = None
+    frames: deque[bytes] = field(default_factory=deque)
+    waiting: asyncio.Future[None] | None = None
+    done: bool = False
+    #: Whether it has called or logged anything.
+    heard: bool = False
+    #: Nobody waits for it any more.
+    abandoned: bool = False
+
+    def wake(self) -> None:
+        """Have who waits for it look."""
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+
 async def _nothing(name: str, arguments: Sequence[Any]) -> Any:
     raise HostError(f"{name} is not there")
 
 
 class _Process(asyncio.Protocol):
-    """One process, and what it is asked for at present."""
+    """One process, and the runs that it was asked for: it does them one after the other.
+
+    The next ones lie ready in its socket while one runs, so that it need not wait for them.
+    """
 
     def __init__(self, options: ScriptOptions) -> None:
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._frames: deque[bytes] = deque()
-        self._waiting: asyncio.Future[None] | None = None
+        self._unsent: list[bytes] = []
+        self._runs: deque[_Run] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
         self._error: ScriptError | None = None
-        #: Whether what is asked for has called or logged anything yet.
-        self.heard = False
+        #: The run that it was at when it ended.
+        self._lost: _Run | None = None
 
     @property
     def pid(self) -> int | None:
@@ -231,6 +286,11 @@ class _Process(asyncio.Protocol):
         """Whether it can be asked for something."""
         return self._error is None
 
+    @property
+    def load(self) -> int:
+        """How many runs it has to do."""
+        return len(self._runs)
+
     # Life
 
     async def start(self) -> None:
@@ -242,6 +302,7 @@ class _Process(asyncio.Protocol):
             self._options.stack,
             _level(),
             os.getpid(),
+            ROOT,
         )
         try:
             with theirs:
@@ -262,8 +323,13 @@ class _Process(asyncio.Protocol):
             ours.close()
             raise
         loop = asyncio.get_running_loop()
+        # What it says first is that it is there.
+        ready = _Run(b"", (), _nothing, self._options.start)
+        self._runs.append(ready)
         self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
-        await self._next(self._options.start)
+        self._start_clock()
+        await self._next(ready)
+        self._done(ready)
 
     async def end(self) -> None:
         """End the process, whatever it is doing."""
@@ -274,61 +340,122 @@ class _Process(asyncio.Protocol):
             await self._process.wait()
 
     def _lose(self, error: ScriptError) -> None:
-        """Give the process up."""
+        """Give the process up, and with it the run that it is at."""
         if self._error is None:
             self._error = error
+            self._lost = self._runs[0] if self._runs else None
+        self._stop_clock()
         if self._transport is not None:
             self._transport.abort()
-        self._wake()
+        for run in self._runs:
+            run.wake()
 
     # Runs
 
-    async def ask(self, kind: bytes, parts: Sequence[bytes], host: Host, timeout: float) -> bytes:
-        """Have something run and return what is said of it."""
+    async def ask(self, run: _Run) -> bytes:
+        """Have something run and return what is said of it. Raises :class:`NotBegun`."""
+        if self._error is not None:
+            raise NotBegun
         calls = 0
-        self.heard = False
-        self._send(kind, *parts)
-        while True:
-            before = asyncio.get_running_loop().time()
-            body = await self._next(timeout)
-            # The host's time is not the script's.
-            timeout -= asyncio.get_running_loop().time() - before
-            said, parts = body[:1], _parts(body)
-            if said == b"D":
-                return parts[0]
-            calls += 1
-            if calls > self._options.calls:
-                raise ScriptError(f"it made more than {self._options.calls} calls")
-            self._send(b"A", await _answer(host, parts[0].decode(), parts[1]))
+        self._runs.append(run)
+        if len(self._runs) == 1:
+            self._start_clock()
+        try:
+            self._send(run.kind, *run.parts)
+            while True:
+                body = await self._next(run)
+                if body[:1] == b"D":
+                    said, *told = _parts(body)
+                    self._take(run, told)
+                    return said
+                if body[:1] == b"P":
+                    self._take(run, _parts(body))
+                    continue
+                # The host's time is not the script's.
+                self._stop_clock()
+                calls += 1
+                if calls > self._options.calls:
+                    raise ScriptError(f"it made more than {self._options.calls} calls")
+                name, arguments = _parts(body)
+                self._send(b"A", await _answer(run.host, name.decode(), arguments))
+                self._start_clock()
+        except NotBegun:
+            raise
+        except BaseException:
+            if self._runs and self._runs[0] is not run and self._error is None:
+                # It cannot be called back; when its turn comes, its process ends.
+                run.abandoned = True
+            else:
+                # Stopped halfway: what it would still say belongs to nobody.
+                self._lose(ScriptKilled("the script was stopped"))
+            raise
+        finally:
+            if not run.abandoned:
+                self._done(run)
 
-    async def _next(self, timeout: float) -> bytes:
-        """Return the next frame. Raises what ended the process."""
-        while not self._frames:
+    @staticmethod
+    def _take(run: _Run, told: Sequence[bytes]) -> None:
+        if told and run.own is not None:
+            operations, content, steps = map(orjson.loads, told)
+            run.own.take(operations, content, steps)
+
+    def _done(self, run: _Run) -> None:
+        if run.done:
+            return
+        run.done = True
+        at_it = self._runs[0] is run
+        self._runs.remove(run)
+        if at_it:
+            self._stop_clock()
+            if self._runs and self._runs[0].abandoned:
+                self._lose(ScriptKilled("the script was stopped"))
+            elif self._runs and self._error is None:
+                self._start_clock()
+
+    async def _next(self, run: _Run) -> bytes:
+        """Return the next frame of a run. Raises what ended the process, or :class:`NotBegun`."""
+        while not run.frames:
             if self._error is not None:
+                if self._lost is not run:
+                    raise NotBegun
                 raise self._error
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.create_future()
-            timer = loop.call_later(max(timeout, 0), self._too_long)
+            run.waiting = asyncio.get_running_loop().create_future()
             try:
-                await self._waiting
+                await run.waiting
             finally:
-                timer.cancel()
-                self._waiting = None
-        return self._frames.popleft()
+                run.waiting = None
+        return run.frames.popleft()
+
+    def _start_clock(self) -> None:
+        """Let the time of the run count that the process is at."""
+        loop = asyncio.get_running_loop()
+        self._since = loop.time()
+        self._timer = loop.call_later(max(self._runs[0].timeout, 0), self._too_long)
+
+    def _stop_clock(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        if self._runs:
+            self._runs[0].timeout -= asyncio.get_running_loop().time() - self._since
 
     def _too_long(self) -> None:
         self._lose(ScriptTimeout("the script took too long and was stopped"))
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
 
     def _send(self, kind: bytes, *parts: bytes) -> None:
         body = b"".join([kind, *(LENGTH.pack(len(part)) + part for part in parts)])
         if self._error is not None:
             raise self._error
-        assert self._transport is not None
-        self._transport.write(LENGTH.pack(len(body)) + body)
+        if not self._unsent:
+            # What others ask for in this turn of the loop goes with it.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += (LENGTH.pack(len(body)), body)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self._transport is not None and self._error is None:
+            self._transport.write(b"".join(unsent))
 
     # What the process says
 
@@ -348,17 +475,23 @@ class _Process(asyncio.Protocol):
                 return
             if len(buffer) - at - 4 < size:
                 break
-            body = bytes(buffer[at + 4 : at + 4 + size])
-            self.heard = True
-            if body[:1] == b"L":
-                level, text = (part.decode("utf-8", "replace") for part in _parts(body))
-                log.log(LEVELS.get(level, logging.INFO), "%s", text)
-            else:
-                self._frames.append(body)
+            self._frame(bytes(buffer[at + 4 : at + 4 + size]))
             at += 4 + size
         del buffer[:at]
-        if self._frames:
-            self._wake()
+
+    def _frame(self, body: bytes) -> None:
+        if self._runs:
+            self._runs[0].heard = True
+        if body[:1] == b"L":
+            level, text = (part.decode("utf-8", "replace") for part in _parts(body))
+            log.log(LEVELS.get(level, logging.INFO), "%s", text)
+        elif self._runs:
+            run = self._runs[0]
+            run.frames.append(body)
+            run.wake()
+            if body[:1] == b"D":
+                # It is at the next one already, whether or not the caller has looked.
+                self._done(run)
 
 
 def _parts(body: bytes) -> list[bytes]:

@@ -10,17 +10,18 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from odimra.access import AuthenticationFailed, Principal
+from odimra.access import AuthenticationFailed, HashingBusy, Principal
 from odimra.crest.frame import Crest, CrestOptions
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
 from odimra.crest.taskscanner import TaskScannerEndpoint
-from odimra.engine import ScheduledJobs
+from odimra.engine import ScheduledJobs, task_going
 from odimra.jobs.invocation import Services
 from odimra.jobs.scanner.runs import Runs
 from odimra.records.records import RecordOptions, Records
 from odimra.store import Store, StoreUnavailable
 from odimra.tasks import Tasks
+from odimra.wire import BodyLimits
 from tests.fakes import FakeClock
 
 
@@ -44,6 +45,8 @@ class Doorman:
         name = token if basic is None else basic[0]
         if name == "away":
             raise StoreUnavailable("it is away", 7)
+        if name == "busy":
+            raise HashingBusy
         if name not in WHO:
             raise AuthenticationFailed
         return WHO[name]
@@ -107,21 +110,26 @@ MakeDesk = Callable[..., Awaitable[Desk]]
 def make_desk(
     store: Store, tasks: Tasks, clock: FakeClock, aiohttp_client: Callable[..., Any]
 ) -> MakeDesk:
-    async def make(lenient: bool = True) -> Desk:
-        records = Records(store, RecordOptions(max_bytes=2000), clock)
+    async def make(
+        lenient: bool = True,
+        body: BodyLimits | None = None,
+        max_records: int = 10_000,
+        limit: int = 5,
+    ) -> Desk:
+        records = Records(store, RecordOptions(max_bytes=2000, max_records=max_records), clock)
         runs = Runs(store, tasks, clock)
-        jobs = ScheduledJobs(store, clock, limit=5)
+        jobs = ScheduledJobs(store, clock, limit=limit)
         services = Services(runs, clock, lenient=lenient)
         face = Crest(
             {
                 "managed/*": RecordsEndpoint("managed", records),
-                "scheduler/job": JobsEndpoint(jobs, services),
+                "scheduler/job": JobsEndpoint(jobs, services, task_going(tasks)),
                 "scheduler/trigger": TriggersEndpoint(jobs),
                 "scheduler": SchedulerEndpoint(jobs),
                 "taskscanner": TaskScannerEndpoint(runs, jobs, services),
             },
             Doorman(),
-            CrestOptions(max_bytes=100_000, lenient=lenient),
+            CrestOptions(body or BodyLimits(max_bytes=100_000), lenient=lenient),
         )
         app = web.Application()
         face.mount(app)

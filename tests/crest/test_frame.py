@@ -92,6 +92,8 @@ async def test_operations_that_there_are_not(
 ) -> None:
     answer = await desk.ask(method, path, {} if method in ("PUT", "PATCH", "POST") else None)
     assert answer.said[0] == status
+    if status == 405:
+        assert answer.headers["Allow"] == "GET, HEAD, PUT, POST, PATCH, DELETE"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ async def test_versions(desk: Desk, version: str, status: int) -> None:
         (b"", {}, 400),
         (b"{}", {"Content_Type": "text/plain"}, 400),
         (b"{}", {"Content_Type": "application/json; charset=utf-8"}, 201),
-        (b'{"a": "' + b"x" * 3000 + b'"}', {}, 400),
+        (b'{"a": "' + b"x" * 3000 + b'"}', {}, 413),
         (b'{"a": "' + b"x" * 100_000 + b'"}', {}, 413),
         (b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}", {}, 400),
         (b'{"a": 1e999}', {}, 400),
@@ -194,6 +196,17 @@ async def test_pages_of_other_services_change_nothing(desk: Desk) -> None:
 async def test_a_store_that_is_away(desk: Desk) -> None:
     answer = await desk.get(f"{USER}/1", who="away")
     assert answer.said[0] == 503 and answer.headers["Retry-After"] == "7"
+
+
+async def test_too_many_who_log_in_at_the_same_time(desk: Desk) -> None:
+    answer = await desk.get(f"{USER}/1", who="busy")
+    assert answer.said[0] == 503 and answer.headers["Retry-After"] == "1"
+
+
+async def test_expectations(desk: Desk) -> None:
+    answer = await desk.put(f"{USER}/1", {}, Expect="the-best")
+    assert answer.said == (417, "The expectation is not understood")
+    assert (await desk.put(f"{USER}/1", {}, Expect="100-continue")).status == 201
 
 
 async def test_what_breaks_is_told_to_nobody_but_the_log(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.crest.conftest import Desk
+from tests.crest.conftest import Desk, MakeDesk
 
 USER = "managed/user"
 
@@ -128,3 +128,10 @@ async def test_ids_are_what_their_owners_want(desk: Desk, record_id: str) -> Non
     made = await desk.put(path, {})
     assert made.status == 201 and made.body["_id"] == record_id
     assert (await desk.get(path)).body["_id"] == record_id
+
+
+async def test_more_records_than_there_may_be(make_desk: MakeDesk) -> None:
+    desk = await make_desk(max_records=1)
+    assert (await desk.put(f"{USER}/1", {})).status == 201
+    for answer in (await desk.put(f"{USER}/2", {}), await desk.post(USER, {})):
+        assert answer.said[0] == 409

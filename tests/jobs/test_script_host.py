@@ -89,6 +89,24 @@ async def test_what_a_script_finds_and_does(yard: Yard) -> None:
     assert logs.pop("one") == {"of": f"{TYPE}/u00000", "seen": 3} and len(logs) == 1
 
 
+async def test_patches_of_its_own_record_are_one_with_all_else(yard: Yard) -> None:
+    record, why = await script(
+        yard,
+        """
+        function put(name, value) {
+            return openidm.patch(objectID, null, [{operation: "add", field: name, value}]);
+        }
+        put("/a", 1);
+        var twice = put("/b", 2);
+        var all = openidm.update(objectID, twice._rev, {due: 1, a: twice.a, b: twice.b, c: 3});
+        put("/d", 4);
+        all.c === 3 && openidm.read(objectID).d === 4
+        """,
+    )
+    assert why == "" and [record[name] for name in "abcd"] == [1, 2, 3, 4]
+    assert (await yard.records.read(TYPE, "u00000")).rev == "3"
+
+
 async def test_queries_and_deletion(yard: Yard) -> None:
     await yard.records.create("managed/old", {"n": 1}, "a")
     await yard.records.create("managed/old", {"n": 2}, "b")

@@ -15,7 +15,6 @@ from yarl import URL
 
 from odimra.access import AuthenticationFailed, Principal
 from odimra.redfish import service_root
-from odimra.redfish.body import BodyLimits
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
@@ -23,6 +22,7 @@ from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import QueryOptions
 from odimra.redfish.resource import Resource
 from odimra.redfish.server import RedfishRunner
+from odimra.wire import BodyLimits
 from tests.redfish.shop import Shop
 
 ACCOUNTS = "/redfish/v1/AccountService/Accounts"

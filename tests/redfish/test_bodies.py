@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from odimra.redfish import body as bodies
-from odimra.redfish.body import BodyLimits, BodySchema
+from odimra.redfish.body import BodySchema
 from odimra.redfish.errors import RedfishError
+from odimra.wire import BodyLimits
 from tests.redfish.conftest import Desk, Open
 from tests.redfish.shop import UPDATE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -22,13 +22,23 @@ class Parent:
         self.link = Link(connection)
         self.said: list[tuple[bytes, list[bytes]]] = []
 
-    def ask(self, source: str, kind: bytes = b"S", answer: bytes = b'{"value": 1}') -> str:
+    def ask(
+        self,
+        source: str,
+        kind: bytes = b"S",
+        answer: bytes = b'{"value": 1}',
+        own: Sequence[bytes] = (b"", b"", b"0"),
+    ) -> str:
         """Return what is said of a script."""
-        parts = [source.encode()] if kind == b"K" else [source.encode(), b"[7]", b'["n"]']
+        parts = [source.encode()]
+        if kind == b"S":
+            parts += [b"[7]", b'["n"]', b"ann", *own]
         self.link.send(kind, *parts)
         while True:
             letter, found = self.link.receive()
             if letter == b"D":
+                if found[1:]:
+                    self.said.append((letter, found[1:]))
                 return found[0].decode()
             self.said.append((letter, found))
             if letter == b"C":
@@ -93,3 +103,54 @@ def test_memory_that_has_run_out(parent: Parent) -> None:
     failed = parent.ask("var x = []; for (;;) x.push('y'.repeat(1000) + x.length)")
     assert failed[0] == "e" and "memory" in failed
     assert parent.ask("n") == "v7"
+
+
+#: A record that may be patched, and how long it may become.
+OWN = (b"managed/user/1", b'{"_id": "1", "_rev": "4", "a": 1}', b"40")
+
+
+def patch(operation: str) -> str:
+    """Return the call that patches it."""
+    return f"openidm.patch('managed/user/1', null, [{operation}])"
+
+
+def test_its_own_record_is_patched_without_asking(parent: Parent) -> None:
+    first = parent.ask(patch("{operation: 'replace', field: '/a', value: 2}"), own=OWN)
+    assert json.loads(first[1:]) == {"_id": "1", "_rev": "4.1", "a": 2}
+    ((letter, told),) = parent.said
+    assert letter == b"D"
+    assert [json.loads(one) for one in told] == [
+        [{"operation": "replace", "field": "/a", "value": 2}], {"a": 2}, 1,
+    ]  # fmt: skip
+
+
+def test_a_patch_that_changes_nothing_is_told_to_nobody(parent: Parent) -> None:
+    same = parent.ask(patch("{operation: 'replace', field: '/a', value: 1}"), own=OWN)
+    assert json.loads(same[1:])["_rev"] == "4"
+    assert parent.said == []
+
+
+def test_a_bad_patch_of_its_own_record_can_be_caught(parent: Parent) -> None:
+    source = f"try {{ {patch('{operation: 1}')} }} catch (e) {{ e.code }}"
+    assert parent.ask(source, own=OWN) == "v400" and parent.said == []
+
+
+def test_whatever_else_it_does_is_asked_after_what_it_has_done(parent: Parent) -> None:
+    change = patch("{operation: 'add', field: '/b', value: 1}")
+    parent.ask(f"{change}; openidm.read('managed/user/1'); {change}", own=OWN)
+    assert [letter for letter, _ in parent.said] == [b"P", b"C", b"C"]
+    assert parent.said[2][1][0] == b"openidm.patch", "the worker has it now"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "openidm.patch('managed/user/2', null, [])",
+        "openidm.patch('managed/user/1', '4', [])",
+        "openidm.patch('managed/user/1', null, [], null, ['a'])",
+        patch("{operation: 'add', field: '/b', value: 'x'.repeat(40)}"),
+    ],
+)
+def test_what_is_for_the_worker_to_say(parent: Parent, call: str) -> None:
+    assert parent.ask(call, own=OWN) == "v1"
+    assert [letter for letter, _ in parent.said] == [b"C"]

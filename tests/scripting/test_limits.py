@@ -267,6 +267,50 @@ async def test_who_loses_patience_ends_the_script(pool: ScriptPool) -> None:
     await well(pool)
 
 
+async def test_a_stopped_script_costs_those_behind_it_nothing(pool: ScriptPool) -> None:
+    done: list[int] = []
+
+    async def note(name: str, arguments: Sequence[Any]) -> Any:
+        done.append(arguments[0])
+
+    async def one(number: int) -> Any:
+        source = "openidm.read(n); if (n % 3 === 0) for (;;); n"
+        return await pool.run(source, {"n": number}, note, timeout=SHORT)
+
+    found = await asyncio.gather(*map(one, range(7)), return_exceptions=True)
+    for number, value in enumerate(found):
+        if number % 3:
+            assert value == number
+        else:
+            assert isinstance(value, ScriptTimeout)
+    assert sorted(done) == list(range(7)), "none has run twice"
+
+
+async def test_who_loses_patience_while_others_run_stops_none_of_them(pool: ScriptPool) -> None:
+    going = asyncio.Event()
+    called: list[str] = []
+
+    async def host(name: str, arguments: Sequence[Any]) -> Any:
+        called.append(arguments[0])
+        if arguments[0] == "first":
+            await going.wait()
+
+    async def one(name: str) -> Any:
+        return await pool.run("openidm.read(n); n", {"n": name}, host, timeout=10)
+
+    first, second, third = (asyncio.create_task(one(name)) for name in ("first", "second", "third"))
+    async with asyncio.timeout(10):
+        while not called:
+            await asyncio.sleep(0.01)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    going.set()
+    assert await first == "first" and await third == "third"
+    assert called == ["first", "third"]
+    await well(pool)
+
+
 async def test_a_closed_pool_leaves_no_process_behind() -> None:
     async with ScriptPool(ScriptOptions(processes=2)) as pool:
         await well(pool)

@@ -8,8 +8,11 @@
 local root, token, records = ARGV[2], ARGV[3], ARGV[4]
 local trimmed = tonumber(redis.call('HGET', KEYS[2], 'trimmed') or '0')
 
+-- What this step settles, and how much it counts: written once, at its end.
+local fresh, counts = {}, {}
+
 local function settled(position)
-  return position < trimmed or redis.call('SISMEMBER', KEYS[4], position) == 1
+  return position < trimmed or fresh[position] or redis.call('SISMEMBER', KEYS[4], position) == 1
 end
 
 local function key_of(at) return root .. 'record:' .. ARGV[at] .. ':' .. ARGV[at + 1] end
@@ -49,8 +52,8 @@ local function settle(position, counter, claimed, first, count)
   end
   for at = first, last, 4 do write(at) end
   if claimed then redis.call('HDEL', claimed, 'claim', 'lease') end
-  if counter ~= '' then redis.call('HINCRBY', KEYS[2], counter, 1) end
-  redis.call('SADD', KEYS[4], position)
+  if counter ~= '' then counts[counter] = (counts[counter] or 0) + 1 end
+  fresh[position] = true
   return outcome
 end
 
@@ -62,11 +65,18 @@ while at <= #ARGV do
   outcomes[#outcomes + 1] = settle(position, counter, claimed, at + 2, count)
   at = at + 2 + count * 4
 end
-while redis.call('SREM', KEYS[4], trimmed) == 1 do
-  redis.call('LPOP', KEYS[3])
+-- Positions in order need not be remembered: the list begins behind them.
+local before = trimmed
+while fresh[trimmed] or redis.call('SREM', KEYS[4], trimmed) == 1 do
+  fresh[trimmed] = nil
   trimmed = trimmed + 1
 end
-redis.call('HSET', KEYS[2], 'trimmed', trimmed)
+for position in pairs(fresh) do redis.call('SADD', KEYS[4], position) end
+if trimmed > before then
+  redis.call('LTRIM', KEYS[3], trimmed - before, -1)
+  redis.call('HSET', KEYS[2], 'trimmed', trimmed)
+end
+for counter, count in pairs(counts) do redis.call('HINCRBY', KEYS[2], counter, count) end
 -- A run that gets on is none that costs one worker after another.
 redis.call('HDEL', KEYS[1], 'interruptions')
 return outcomes
