@@ -32,6 +32,8 @@ class OwnRecord:
         self._content: dict[str, Any] = {}
         self._head: dict[str, Any] = {}
         self._steps = 0
+        #: Also those that change nothing: their operations are kept as well.
+        self._patches = 0
         self.operations: list[Any] = []
 
     @property
@@ -47,7 +49,10 @@ class OwnRecord:
         """Return the answer to a call, None if it is not for here."""
         if name != PATCH:
             return None
-        given = orjson.loads(arguments)
+        try:
+            given = orjson.loads(arguments)
+        except orjson.JSONDecodeError:
+            return None  # half a character, or nested too deep
         if len(given) != 3 or given[1] is not None or not isinstance(given[0], str):
             return None
         if given[0].strip("/") != self._path:
@@ -63,8 +68,9 @@ class OwnRecord:
                 {"error": {"code": 400, "message": str(error)}, "message": str(error)}
             ).decode()
         doc = orjson.dumps(content)
-        if len(doc) > self._limit or self._steps == MOST:
+        if len(doc) > self._limit or self._patches == MOST:
             return None  # to be refused by who knows how
+        self._patches += 1
         self.operations += given[2]
         if content != self._content:
             self._steps += 1

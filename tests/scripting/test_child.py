@@ -149,8 +149,15 @@ def test_whatever_else_it_does_is_asked_after_what_it_has_done(parent: Parent) -
         "openidm.patch('managed/user/1', '4', [])",
         "openidm.patch('managed/user/1', null, [], null, ['a'])",
         patch("{operation: 'add', field: '/b', value: 'x'.repeat(40)}"),
+        patch("{operation: 'add', field: '/b', value: '\\ud800'}"),
     ],
 )
 def test_what_is_for_the_worker_to_say(parent: Parent, call: str) -> None:
     assert parent.ask(call, own=OWN) == "v1"
     assert [letter for letter, _ in parent.said] == [b"C"]
+
+
+def test_patches_that_change_nothing_are_not_without_end(parent: Parent) -> None:
+    same = patch("{operation: 'replace', field: '/a', value: 1}")
+    parent.ask(f"for (var i = 0; i < 1010; i++) {same}", own=OWN)
+    assert [letter for letter, _ in parent.said] == [b"C"] * 10
