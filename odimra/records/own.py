@@ -15,7 +15,7 @@ from odimra.records.errors import BadPatch
 from odimra.records.patch import apply, parse_patch
 
 PATCH = "openidm.patch"
-#: Patches in one script, at most.
+#: Operations of one script, at most.
 MOST = 1000
 
 
@@ -32,14 +32,16 @@ class OwnRecord:
         self._content: dict[str, Any] = {}
         self._head: dict[str, Any] = {}
         self._steps = 0
-        #: Also those that change nothing: their operations are kept as well.
-        self._patches = 0
         self.operations: list[Any] = []
 
     @property
     def changed(self) -> bool:
-        """Whether there is something to tell."""
-        return self._steps > 0
+        """Whether there is something to tell.
+
+        A patch that has changed nothing counts: somebody else may change the record before it is
+        written, and then it does.
+        """
+        return bool(self.operations)
 
     def told(self) -> tuple[bytes, bytes, bytes]:
         """Return the operations that were done, what they came to, and in how many steps."""
@@ -68,9 +70,8 @@ class OwnRecord:
                 {"error": {"code": 400, "message": str(error)}, "message": str(error)}
             ).decode()
         doc = orjson.dumps(content)
-        if len(doc) > self._limit or self._patches == MOST:
+        if len(doc) > self._limit or len(self.operations) + len(given[2]) > MOST:
             return None  # to be refused by who knows how
-        self._patches += 1
         self.operations += given[2]
         if content != self._content:
             self._steps += 1

@@ -12,7 +12,8 @@ from odimra.scripting.errors import (
     ScriptKilled,
     ScriptTimeout,
 )
-from odimra.scripting.pool import UNDEFINED, Host, OwnCopy, ScriptOptions, ScriptPool
+from odimra.scripting.pool import UNDEFINED, ScriptPool
+from odimra.scripting.process import Host, OwnCopy, ScriptOptions
 
 __all__ = [
     "UNDEFINED",

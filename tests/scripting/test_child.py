@@ -124,10 +124,11 @@ def test_its_own_record_is_patched_without_asking(parent: Parent) -> None:
     ]  # fmt: skip
 
 
-def test_a_patch_that_changes_nothing_is_told_to_nobody(parent: Parent) -> None:
+def test_a_patch_that_changes_nothing_yet_is_told_too(parent: Parent) -> None:
     same = parent.ask(patch("{operation: 'replace', field: '/a', value: 1}"), own=OWN)
     assert json.loads(same[1:])["_rev"] == "4"
-    assert parent.said == []
+    ((_, told),) = parent.said
+    assert [json.loads(one) for one in told[1:]] == [{"a": 1}, 0]
 
 
 def test_a_bad_patch_of_its_own_record_can_be_caught(parent: Parent) -> None:
