@@ -161,4 +161,4 @@ def test_what_is_for_the_worker_to_say(parent: Parent, call: str) -> None:
 def test_patches_that_change_nothing_are_not_without_end(parent: Parent) -> None:
     same = patch("{operation: 'replace', field: '/a', value: 1}")
     parent.ask(f"for (var i = 0; i < 1010; i++) {same}", own=OWN)
-    assert [letter for letter, _ in parent.said] == [b"C"] * 10
+    assert [letter for letter, _ in parent.said] == [b"P", *[b"C"] * 10]
