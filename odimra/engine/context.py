@@ -17,8 +17,8 @@ from odimra.tasks import Change, Task, TaskMessage, Tasks, TransitionRefused, st
 
 log = logging.getLogger(__name__)
 
-#: A sleeping job looks this often (seconds) whether it is still wanted, in case the engine's signal
-#: was lost.
+#: A sleeping job looks this often (seconds) whether it is still wanted: nobody wakes it to be
+#: suspended, and the signal that it is cancelled may be lost.
 LOOK = 2.0
 
 

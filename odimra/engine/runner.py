@@ -84,7 +84,10 @@ class Runner:
             self._running.pop(handover, None)
 
     def signal(self, handover: str) -> None:
-        """Interrupt the run of a hand-over, if it is here, to look at what is wanted of it."""
+        """Interrupt the run of a hand-over, if it is here: its task is cancelled.
+
+        Only that: who is to be suspended goes on later and ends its step before.
+        """
         run = self._running.get(handover)
         if run is not None:
             run.cancel()

@@ -10,7 +10,10 @@ from odimra.tasks import Effect, Result, TaskMessage, states
 
 
 class Steps:
-    """Does ``args['steps']`` steps, each counted in the store as it is done."""
+    """Does ``args['steps']`` steps, each counted in the store as it is done.
+
+    ``args['gap']`` seconds lie between what a step does and its checkpoint.
+    """
 
     name = "steps"
 
@@ -24,6 +27,7 @@ class Steps:
         while done < total:
             await self._store.call("HINCRBY", counts, str(done), 1)
             done += 1
+            await asyncio.sleep(job.args.get("gap", 0))
             await job.progress(100 * done // total, checkpoint={"done": done})
             await job.sleep(job.args.get("pause", 0))
         return Outcome(

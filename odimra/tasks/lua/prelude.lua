@@ -58,7 +58,7 @@ end
 
 local function submission(key) return redis.call('HGET', key, 'submission') or '0' end
 
--- Tell the worker that runs a task, wherever it is, to look at what is wanted of it. A signal that
+-- Interrupt the run of a task, wherever it is, because it is cancelled. A signal that
 -- is lost costs time only: the worker looks by itself, and a dead one's successor does at once.
 local function signal(id, key)
   redis.call('PUBLISH', root .. 'signal', id .. '.' .. submission(key))

@@ -8,7 +8,8 @@ if ARGV[4] == 'suspend' then
   leave_line(id, key)
   redis.call('HDEL', key, 'waiting_on')
   redis.call('ZREM', root .. 'queue:due', id)
-  signal(id, key)
+  -- No signal: it would cut a job short between what it did and its checkpoint, and that would be
+  -- done again. The job's next step tells it, and a job that sleeps looks by itself.
 else
   redis.call('HDEL', key, 'desired')
   if state == 'Suspended' then apply(id, {state = 'Pending'}) end
