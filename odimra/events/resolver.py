@@ -23,8 +23,11 @@ from odimra.networks import Reach
 THREADS = 256
 
 
-class DestinationDenied(OSError):
-    """The destination lies in a network to which nothing is sent."""
+class DestinationDenied(aiohttp.ClientError):
+    """The destination lies in a network to which nothing is sent.
+
+    No OSError: the client would make another error of it, and nobody would read why in the log.
+    """
 
 
 class GuardedResolver(AbstractResolver):

@@ -178,6 +178,22 @@ class Stand:
     async def failures(self, subscription: Subscription) -> int:
         return int((await self.delivery(subscription)).get("attempts", 0))
 
+    async def until_failed(self, subscription: Subscription, times: int = 1) -> None:
+        """Return when so many deliveries in a row are recorded to have failed."""
+
+        async def failed() -> bool:
+            return await self.failures(subscription) == times
+
+        await self.until(failed)
+
+    async def until_gone(self, subscription: Subscription) -> None:
+        """Return when there is no such subscription any more."""
+
+        async def gone() -> bool:
+            return await self.subscriptions.get(subscription.id) is None
+
+        await self.until(gone)
+
 
 @pytest.fixture
 async def stand(store: Store, clock: FakeClock) -> AsyncIterator[Stand]:
