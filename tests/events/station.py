@@ -30,10 +30,11 @@ from odimra.events import (
     SubscriptionOptions,
     Subscriptions,
     Teller,
+    TestEvents,
     Wording,
     event_service_settings,
 )
-from odimra.redfish import event_destinations, event_service, sse
+from odimra.redfish import event_destinations, event_service, event_tests, sse
 from odimra.redfish.event_json import STREAM, EventRepresentation
 from odimra.redfish.frame import Frame, FrameOptions
 from odimra.redfish.messages import Messages
@@ -137,6 +138,7 @@ class Station:
             [
                 *event_service.resources(self.settings),
                 *event_destinations.resources(self.subscriptions, self.streams, messages),
+                *event_tests.resources(TestEvents(store), self.settings, lambda uri: ""),
                 *sse.resources(self.feed, ""),
             ],
             Doorman(),

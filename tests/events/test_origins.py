@@ -191,7 +191,10 @@ async def reader(own_store: Store, tasks: Tasks, accounts: Accounts) -> OriginRe
         [
             *event_service.resources(event_service_settings(own_store, EventSettings())),
             *task_face.resources(
-                seen, representation, Accepted(representation, tasks.clock, retry_after=1), tasks.clock
+                seen,
+                representation,
+                Accepted(representation, tasks.clock, retry_after=1),
+                tasks.clock,
             ),
         ],
         Doorman(),
