@@ -74,6 +74,40 @@ def test_what_is_no_network(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize("text", ["", "  ", "\n\t"])
+def test_nothing_is_no_network_at_all(text: str) -> None:
+    assert parse(text) == ()
+
+
+def test_words_and_networks_are_read_together() -> None:
+    found = [str(one) for one in parse(" 192.0.2.1\tlink-local\n2001:db8::/32 ")]
+    assert found == ["192.0.2.1/32", "169.254.0.0/16", "fe80::/10", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize("address", ["", "example.com", "127.1", "0x7f.1", "1.2.3.4/8", "::1::"])
+def test_only_an_address_is_judged(address: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        Reach().refuses(address)
+
+
+def test_each_metadata_address_is_one_of_its_own() -> None:
+    """No neighbour is refused with it."""
+    metadata = Reach(denied=parse("metadata"))
+    for text in WORDS["metadata"]:
+        (network,) = parse(text)
+        assert network.num_addresses == 1
+        address = network.network_address
+        assert metadata.refuses(str(address))
+        assert not metadata.refuses(str(address + 1)) and not metadata.refuses(str(address - 1))
+
+
+def test_what_is_allowed_is_the_address_itself() -> None:
+    """Not one that only carries it: packets to that go another way first."""
+    loopback = Reach(allowed=parse("loopback"))
+    assert not loopback.refuses("127.0.0.1") and not loopback.refuses("::ffff:127.0.0.1")
+    assert loopback.refuses("64:ff9b::7f00:1") and loopback.refuses("2002:7f00:1::")
+
+
 def test_the_words_are_told() -> None:
     with pytest.raises(ValueError, match=", ".join(WORDS)):
         parse("everywhere")
