@@ -24,7 +24,7 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import Query, QueryOptions
-from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
+from odimra.redfish.resource import JSON, Body, Call, Collection, Reply, Resource
 from odimra.redfish.routes import Endpoint, Route, Routes
 from odimra.store import StoreUnavailable, VersionMismatch
 from odimra.wire import BodyLimits
@@ -271,6 +271,8 @@ class Frame:
             reply = await self._no_query.collection(reply, self._fetcher(call))
         if isinstance(reply, web.StreamResponse) or reply.status != 200:
             return None
+        if endpoint.resource.media != JSON:
+            return None  # the metadata document is none that can be shown
         if reply.body is None:
             loaded: Body | None = None if reply.raw is None else orjson.loads(reply.raw)
             return loaded

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
+#: What nearly all resources are.
+JSON = "application/json"
+
 
 class NotAsked(Exception):
     """There is no request: the resource at that URI is read from within the service."""
@@ -162,7 +165,7 @@ class Resource:
     action: str | None = None
     public: bool = False
     members: bool = False
-    media: str = "application/json"
+    media: str = JSON
 
     @property
     def handlers(self) -> dict[str, Handler]:
