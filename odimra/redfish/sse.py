@@ -100,9 +100,10 @@ class StreamFace:
 
     async def open(self, call: Call) -> Reply | web.StreamResponse:
         """``GET``: tell of events until the client closes, or the EventDestination is deleted."""
-        request = call.request
         if call.inner:
-            raise errors.invalid_uri(STREAM)  # a stream cannot be shown in another's answer
+            # A stream cannot be shown in another's answer, nor in an event.
+            raise errors.invalid_uri(STREAM)
+        request = call.request
         filter_key, passes = wanted(request)
         behind = resume(request)
         if call.method == "HEAD":
