@@ -134,10 +134,8 @@ async def test_many_who_come_back_have_each_event_rendered_once(
     assert len(station.rendered) == len(set(station.rendered))
 
 
-async def test_history_that_is_cut_under_the_tail_is_told_to_all(
-    make_station: MakeStation, who: Clients, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    station = await make_station()
+async def cut_under_the_tail(station: Station, who: Clients, store: Store) -> list[bool]:
+    """Cut the stream while a read of it is held up; return who was told of what is missing."""
     listeners = [await who.listen(station.url) for _ in range(2)]
     await until(lambda: len(station.feed._live) == 2)
     read, stopped, waiting = station.streams.read, asyncio.Event(), asyncio.Event()
@@ -147,15 +145,26 @@ async def test_history_that_is_cut_under_the_tail_is_told_to_all(
         await stopped.wait()
         return await read(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(station.streams, "read", later)
-    # What was being read before may still find some of it.
-    await waiting.wait()
-    await say(store, 0, 300, keep=50)
-    stopped.set()
-    for one in listeners:
-        await until(lambda one=one: named(one.records)[-1:] == ["task-299"])  # type: ignore[misc]
-        assert "EventBufferExceeded" in map(key, one.records)
-        assert not one.ended
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(station.streams, "read", later)
+        await waiting.wait()
+        await say(store, 0, 300, keep=50)
+        stopped.set()
+        for one in listeners:
+            await until(lambda one=one: named(one.records)[-1:] == ["task-299"])  # type: ignore[misc]
+            assert not one.ended
+    return ["EventBufferExceeded" in map(key, one.records) for one in listeners]
+
+
+async def test_history_that_is_cut_under_the_tail_is_told_to_all(
+    make_station: MakeStation, who: Clients, store: Store
+) -> None:
+    # On a busy machine a read that was under way before may find all of it: then nothing is
+    # missing, and nothing is to be told.
+    for _ in range(5):
+        if all(await cut_under_the_tail(await make_station(), who, store)):
+            return
+    pytest.fail("nobody was told that events are missing")
 
 
 async def test_an_event_that_cannot_be_told_silences_nobody(
