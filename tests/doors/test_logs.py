@@ -27,15 +27,6 @@ SECRETS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def restored():
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
-    yield
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-
-
 def log(form: str = "text", level: str = "info") -> io.StringIO:
     stream = io.StringIO()
     logs.configure(LogSettings(level, form), "api-0", stream)
@@ -97,4 +88,3 @@ def test_the_level_decides(level, seen):
     logging.getLogger("x").debug("detail")
     logging.getLogger("aiohttp.access").info("GET /")
     assert bool(stream.getvalue()) is seen
-    logging.getLogger("aiohttp.access").setLevel(logging.NOTSET)
