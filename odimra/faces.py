@@ -55,6 +55,7 @@ from odimra.redfish.accepted import Accepted
 from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.frame import Frame
+from odimra.redfish.inner_calls import InnerCalls
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.origin_reader import OriginReader
@@ -178,6 +179,14 @@ def crest(house: House) -> Crest:
         house.access,
         crest_options(house.settings),
     )
+
+
+def attach_machines(house: House, service_uuid: str) -> None:
+    """Let the jobs of this process reach the machines, by the rules of the Redfish face."""
+    messages = Messages.load()
+    # Not served to anybody.
+    frame = redfish_frame(house, messages, service_uuid, feed(house, messages))
+    house.machine_calls.attach(InnerCalls(frame, messages))
 
 
 def push(house: House, service_uuid: str) -> Push:

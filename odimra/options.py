@@ -16,6 +16,7 @@ from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
+from odimra.jobs.bulk.steps import BulkOptions
 from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
 from odimra.networks import Reach, parse
@@ -145,6 +146,22 @@ def scanner_options(settings: Settings) -> ScannerOptions:
     """Return the section ``scans`` as the job kind takes it."""
     given = settings.scans
     return ScannerOptions(WorkOptions(hold=given.claim_seconds), given.lenient)
+
+
+def bulk_options(settings: Settings) -> BulkOptions:
+    """Return the section ``bulk`` as the job kind takes it."""
+    given = settings.bulk
+    return BulkOptions(
+        flush_items=given.flush_items,
+        flush_seconds=given.flush_seconds,
+        workers=given.workers,
+        max_items=given.max_output_items,
+        max_bytes=given.max_output_bytes,
+        max_console=given.max_console_bytes,
+        max_records=settings.records.max_records,
+        max_events=settings.tasks.max_events,
+        max_sorted=settings.records.max_sorted,
+    )
 
 
 def script_options(settings: Settings) -> ScriptOptions:

@@ -1,7 +1,7 @@
-"""Searches: the objects that a query means, page by page in the order of their ids, or in another
-order as far as that can be held in memory.
+"""Searches: the objects that a query means.
 
-Called by :mod:`.work`; knows the records.
+They are found page by page in the order of their ids, or in another order as far as that can be
+held in memory. Called by :mod:`.work`; knows the records.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object that a search has found: what is kept of it, and how many were looked at by then."""
+    """An object that was found: what is kept of it, and how many were looked at by then."""
 
     item: Item
     kept: Kept

@@ -1,5 +1,4 @@
-"""What scripts do to machines: a modification is a PATCH of the Redfish resource, and the actions
-that the resource has can be called.
+"""What scripts do to machines: PATCH, and the actions that their Redfish resources have.
 
 Each is done as soon as its turn comes. A turn that is done again repeats the PATCH, which changes
 nothing the second time; an action is known again by the id of its task, and not repeated.

@@ -1,8 +1,8 @@
-"""From plain data to a script: what the language has no word for, and what this service cannot do,
-is refused with the name of the element.
+"""From plain data to a script.
 
-The data are those of midPoint's JSON, names without namespaces. Called where a script comes in, so
-that its author hears of mistakes at once, and by the worker that runs it.
+What the language has no word for, and what this service cannot do, is refused with the name of the
+element. The data are those of midPoint's JSON, names without namespaces. Called where a script
+comes in, so that its author hears of mistakes at once, and by the worker that runs it.
 """
 
 from __future__ import annotations

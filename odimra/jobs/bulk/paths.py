@@ -1,5 +1,4 @@
-"""Paths into objects (midPoint's item paths): ``activation/administrativeStatus``,
-``assignment[2]/description``.
+"""Paths into objects, such as ``assignment[2]/description`` (midPoint's item paths).
 
 A segment that is a number selects the value of a container by its id. Pure.
 """

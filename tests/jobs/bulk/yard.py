@@ -36,7 +36,9 @@ class Accounts:
 
     async def principal(self, name: str) -> Principal | None:
         found = self.privileges.get(name)
-        return None if found is None else Principal(name, "Operator", found, None, False, f"/a/{name}")
+        return (
+            None if found is None else Principal(name, "Operator", found, None, False, f"/a/{name}")
+        )
 
 
 class Scripts:
