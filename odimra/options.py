@@ -19,6 +19,7 @@ from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionO
 from odimra.jobs.bulk.steps import BulkOptions
 from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
+from odimra.midpoint.frame import MidpointOptions
 from odimra.networks import Reach, parse
 from odimra.records.model import RecordOptions
 from odimra.redfish.frame import FrameOptions
@@ -173,6 +174,11 @@ def script_options(settings: Settings) -> ScriptOptions:
 def crest_options(settings: Settings) -> CrestOptions:
     """Return the bounds of requests as that face takes them."""
     return CrestOptions(body_limits(settings), settings.scans.lenient, settings.http.public_url)
+
+
+def midpoint_options(settings: Settings) -> MidpointOptions:
+    """Return the bounds of requests as that face takes them."""
+    return MidpointOptions(body_limits(settings), settings.http.public_url)
 
 
 def body_limits(settings: Settings) -> BodyLimits:

@@ -144,8 +144,9 @@ class Transaction:
         :meth:`writes` says.
         """
         draft = await self._draft(type_, record_id)
-        draft.content = content
-        draft.steps += 1
+        if content != draft.content:
+            draft.content = content
+            draft.steps += 1
 
     async def delete(self, type_: str, record_id: str, rev: str | None) -> Record:
         """Stage the end of a record; return what it is until then."""

@@ -72,7 +72,7 @@ class Batches:
         """Return what the script may do now. Raises :class:`~odimra.jobs.bulk.turn.Stopped`."""
         now = self._tools.job.clock.now_ms()
         if self._rights is None or now - self._asked >= RIGHTS_MS:
-            self._rights = await self._ask_rights()
+            self._rights = await patiently(self._ask_rights)
             self._asked = now
         return self._rights
 
@@ -97,7 +97,8 @@ class Batches:
             adopted = await self._prefetched(items) if again else found
             assert adopted is not None
             left = [one is not None and not still(one) for one in adopted] if tries else []
-            turns = await self._turns(unit, items, adopted, refused, left)
+            # Should the store go away in the middle, all is done again: nothing is written yet.
+            turns = await patiently(lambda: self._turns(unit, items, adopted, refused, left))  # noqa: B023
             said, which = await self._written(turns, out, advance)
             if said == "ok":
                 await self._tell(turns)
@@ -181,10 +182,15 @@ class Batches:
     ) -> None:
         """Do a unit once, for all items together."""
         refused: ActionFailed | None = None
-        for _ in range(TRIES):
+
+        async def done() -> Turn:
             change = Transaction(self._tools.records)
             turn = Turn(self._tools, await self.rights(), self.state.turns + 1, change)
             await turn.run(unit, items, refused)
+            return turn
+
+        for _ in range(TRIES):
+            turn = await patiently(done)
             said, _ = await self._written([turn], out, advance)
             if said == "ok":
                 await self._tell([turn])
@@ -250,7 +256,7 @@ class Batches:
             return
         for item in turn.items:
             if out == OUTPUT:
-                data = await turn.data(item)
+                data = await patiently(lambda: turn.data(item))  # noqa: B023
                 commit.items.append(output(data, item.failed, with_result=self._with_results))
             else:
                 commit.pushes.append((out, item.stored()))

@@ -69,9 +69,10 @@ def name_of(content: Mapping[str, Any]) -> str:
 
 
 def object_data(type_: str, id: str, rev: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object as clients see it: plain data with its type, oid and version."""
+    """Return an object as clients see it: plain data with its type, oid and version, if known."""
     kept = {name: one for name, one in content.items() if name not in ("oid", "version")}
-    return {"@type": of_records(type_).name, "oid": id, "version": rev, **kept}
+    versioned = {"version": rev} if rev else {}
+    return {"@type": of_records(type_).name, "oid": id, **versioned, **kept}
 
 
 def output(data: Any, failed: str, *, with_result: bool) -> bytes:

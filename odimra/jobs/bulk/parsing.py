@@ -12,7 +12,7 @@ from typing import Any
 
 from odimra.jobs.bulk import language
 from odimra.jobs.bulk.language import BadScript, Expression, Script
-from odimra.jobs.bulk.parameters import action
+from odimra.jobs.bulk.parameters import action, local
 from odimra.jobs.bulk.paths import Path, parse_path
 from odimra.jobs.bulk.query import BadQuery, Query, parse_query
 from odimra.jobs.bulk.reading import boolean, listed, members, only_known, text
@@ -258,7 +258,7 @@ class _Parser:
 
 def _type(value: Any, element: str) -> str:
     try:
-        return of_name(text(value, element)).records
+        return of_name(local(text(value, element))).records
     except UnknownObjectType as error:
         raise BadScript(element, str(error)) from None
 

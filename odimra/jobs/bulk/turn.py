@@ -327,7 +327,18 @@ class Turn:
             if not item.failed:
                 await self._fail(Action("read"), [item], told(error), time.perf_counter())
             return {"@type": of_records(item.type).name, "oid": item.id}
-        return object_data(item.type, item.id, record.rev, record.content)
+        return object_data(item.type, item.id, revision(record.rev), record.content)
+
+
+def revision(rev: str) -> str:
+    """Return the revision that a record will have when what is staged is written ("" if unknown).
+
+    However many writes are staged, they are one step. What is new is told its first by the store.
+    """
+    last, _, staged = rev.partition(".")
+    if not staged:
+        return rev
+    return str(int(last) + 1) if last.isdigit() and last != "0" else ""
 
 
 #: What is said of actions that failed.

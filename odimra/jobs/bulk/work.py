@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from odimra.engine.patience import patiently
 from odimra.jobs.bulk.batches import Batches
 from odimra.jobs.bulk.finding import Finder, in_order, meets
 from odimra.jobs.bulk.items import Item
@@ -168,7 +169,7 @@ class Work:
         at = (len(self.state.frames), frame.at)
         if self._finder is None or self._finder[:2] != at:
             self._finder = (*at, Finder(self._tools.records, node.search, frame))
-            self._total = await self._tools.records.count(node.search.type)
+            self._total = await patiently(lambda: self._tools.records.count(node.search.type))
         finder = self._finder[2]
         found = await finder.next(self._options.flush_items)
         if not found:
