@@ -9,8 +9,8 @@ from odimra.midpoint.asking import Answer, Ask, Handler
 
 def information(version: str) -> Handler:
     """Return what answers with the version of the service, as JSON whatever is asked for."""
-    build = {"artifact": "odimra", "name": "odimra", "version": version}
-    raw = orjson.dumps({"build": build})
+    # Texts only: a client shows them in a table.
+    raw = orjson.dumps({"version": version, "build": f"odimra {version}", "license": "Apache-2.0"})
 
     async def info(ask: Ask) -> Answer:
         return Answer(raw=raw)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from odimra.clock import iso
 from odimra.jobs.bulk.query import Query, parse_query
 from odimra.jobs.bulk.runs import KIND, BulkRuns, oid_of, status_of
+from odimra.jobs.bulk.state import State
 from odimra.midpoint.asking import Answer, Ask, Stream
 from odimra.midpoint.errors import MidpointError
 from odimra.midpoint.frame import Route
@@ -95,8 +96,8 @@ class TasksEndpoint:
 
     async def _shown(self, tasks: Sequence[Task]) -> list[dict[str, Any]]:
         bulk = [task for task in tasks if task.kind == KIND]
-        turns = dict(zip((task.id for task in bulk), await self._runs.turns(bulk), strict=True))
-        return [represent(task, turns.get(task.id)) for task in tasks]
+        runs = dict(zip((task.id for task in bulk), await self._runs.states(bulk), strict=True))
+        return [represent(task, runs.get(task.id)) for task in tasks]
 
     # Changing
 
@@ -131,8 +132,8 @@ class TasksEndpoint:
         return task
 
 
-def represent(task: Task, turns: tuple[int, int] | None) -> dict[str, Any]:
-    """Return a task as a TaskType; ``turns`` are the items it has dealt with, and its failures."""
+def represent(task: Task, run: State | None) -> dict[str, Any]:
+    """Return a task as a TaskType; ``run`` is how far a bulk script is."""
     execution, scheduling = _STATES.get(task.task_state, ("running", "ready"))
     if task.final:
         execution = scheduling = "closed"
@@ -152,24 +153,38 @@ def represent(task: Task, turns: tuple[int, int] | None) -> dict[str, Any]:
         "schedulingState": scheduling,
         "resultStatus": status,
         "result": {"operation": "run", "status": status, "asynchronousOperationReference": oid},
-        "progress": turns[0] if turns is not None else task.percent_complete,
-        "expectedTotal": None if turns is not None else 100,
+        "progress": run.turns if run is not None else task.percent_complete,
+        "expectedTotal": None if run is not None else 100,
         "lastRunStartTimestamp": iso(task.start_time),
     }
     if task.end_time is not None:
         shown["lastRunFinishTimestamp"] = iso(task.end_time)
         shown["completionTimestamp"] = iso(task.end_time)
-    shown["activityState"] = {
-        "activity": {
-            "realizationState": _realization(task),
-            "resultStatus": status,
-        }
+    activity: dict[str, Any] = {
+        "realizationState": _realization(task),
+        "resultStatus": status,
     }
+    counts = run.summary.counts() if run is not None else {}
+    if counts:
+        activity["statistics"] = {"actionsExecuted": {"objectActionsEntry": _entries(counts)}}
+    shown["activityState"] = {"activity": activity}
     shown["extension"] = {
         "percentComplete": task.percent_complete,
         "redfishTask": f"/redfish/v1/TaskService/Tasks/{task.id}",
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _entries(counts: Mapping[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "objectType": "ObjectType",
+            "operation": operation,
+            "totalSuccessCount": good,
+            "totalFailureCount": bad,
+        }
+        for operation, (good, bad) in counts.items()
+    ]
 
 
 def _realization(task: Task) -> str:

@@ -109,6 +109,18 @@ class Summary:
                 )
         return found
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Return how often each operation succeeded, and how often it did not."""
+        found: dict[str, tuple[int, int]] = {}
+        for (operation, status), group in self._groups.items():
+            good, bad = found.get(operation, (0, 0))
+            if status == SUCCESS:
+                good += group.count
+            else:
+                bad += group.count
+            found[operation] = (good, bad)
+        return found
+
     @property
     def status(self) -> str:
         """The status that all of them come to."""

@@ -176,16 +176,15 @@ class BulkRuns:
             http_status=status,
         )
 
-    async def turns(self, tasks: Sequence[Task]) -> list[tuple[int, int]]:
-        """Return how many items runs have dealt with, and how many of them failed."""
+    async def states(self, tasks: Sequence[Task]) -> list[State]:
+        """Return how far runs are."""
         replies = await asyncio.gather(
             *(
                 self._store.call("HGET", RunKeys.of(self._store, one.id).run, "state")
                 for one in tasks
             )
         )
-        found = [State.load(reply) if reply else State() for reply in replies]
-        return [(state.turns, state.failures) for state in found]
+        return [State.load(reply) if reply else State() for reply in replies]
 
     async def data(self, task: Task, start: int, size: int) -> list[bytes]:
         """Return items of a run's data output (JSON each): ``size`` behind the first ``start``."""
