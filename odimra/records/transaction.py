@@ -100,6 +100,13 @@ class Transaction:
         """Return a record as it is here."""
         return self._record(type_, record_id, await self._draft(type_, record_id))
 
+    async def content(self, type_: str, record_id: str) -> dict[str, Any]:
+        """Return the content of a record as it is here; not to be changed."""
+        draft = await self._draft(type_, record_id)
+        if draft.content is None:
+            raise RecordMissing(type_, record_id)
+        return draft.content
+
     async def create(self, type_: str, content: dict[str, Any], record_id: str | None) -> Record:
         """Stage a new record."""
         if self._records.source(type_) is not None:

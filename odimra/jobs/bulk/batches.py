@@ -255,7 +255,11 @@ class Batches:
         if out == NOWHERE or turn.stopped is not None:
             return
         for item in turn.items:
-            if out == OUTPUT:
+            if out == OUTPUT and after.items >= self._options.max_items:
+                # It is only counted: nobody will ever see it.
+                commit.hidden += 1
+            elif out == OUTPUT:
+                after.items += 1
                 data = await patiently(lambda: turn.data(item))  # noqa: B023
                 commit.items.append(output(data, item.failed, with_result=self._with_results))
             else:

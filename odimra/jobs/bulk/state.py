@@ -49,7 +49,7 @@ class Frame:
 class State:
     """A run: its frames, the innermost last, and its sums.
 
-    ``turns`` were taken, ``failures`` of them with an error that did not end the script. ``leaves``
+    ``turns`` were taken, ``items`` of data put out, ``failures`` of them with an error that did not end the script. ``leaves``
     that do something have ended. ``stopped`` is why the script ended early: message, element,
     status of HTTP.
     """
@@ -57,6 +57,7 @@ class State:
     frames: list[Frame] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
     turns: int = 0
+    items: int = 0
     failures: int = 0
     leaves: int = 0
     stopped: tuple[str, str, int] | None = None
@@ -74,6 +75,7 @@ class State:
                 "frames": [frame.stored() for frame in self.frames],
                 "summary": self.summary.stored(),
                 "turns": self.turns,
+                "items": self.items,
                 "failures": self.failures,
                 "leaves": self.leaves,
                 "stopped": self.stopped,
@@ -89,6 +91,7 @@ class State:
             [Frame(*one) for one in kept["frames"]],
             Summary.load(kept["summary"]),
             kept["turns"],
+            kept["items"],
             kept["failures"],
             kept["leaves"],
             None if kept["stopped"] is None else tuple(kept["stopped"]),

@@ -68,7 +68,7 @@ class RunKeys:
 
 @dataclass(slots=True)
 class Commit:
-    """What one step writes."""
+    """What one step writes; of ``hidden`` items of data only the number."""
 
     writes: list[Write] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -77,6 +77,7 @@ class Commit:
     resets: list[int] = field(default_factory=list)
     takes: list[tuple[int, int]] = field(default_factory=list)
     events: list[tuple[str, bytes]] = field(default_factory=list)
+    hidden: int = 0
 
     @property
     def _parts(self) -> tuple[list[Any], ...]:
@@ -93,19 +94,20 @@ class Commit:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not any(self._parts)
+        return not any(self._parts) and not self.hidden
 
     def copy(self) -> Commit:
         """Return another one with the same in it."""
-        return Commit(*(list(part) for part in self._parts))
+        return Commit(*(list(part) for part in self._parts), hidden=self.hidden)
 
     def flat(self, bounds: str, now: int) -> list[str | bytes | int]:
         """Return it as the step takes it, counts first, at ``now`` (ms since the epoch)."""
         counts = " ".join(str(len(part)) for part in self._parts)
-        found: list[str | bytes | int] = [counts, bounds, now]
+        found: list[str | bytes | int] = [f"{counts} {self.hidden}", bounds, now]
+        # Few long arguments: each costs as much as reading a record.
         for write in self.writes:
-            found += (write.type, write.id, write.rev, write.doc)
-        found += self.lines
+            found += (f"{write.rev} {write.type} {write.id}", write.doc)
+        found.append("\n".join(self.lines))
         found += self.items
         for pair in self.pushes:
             found += pair

@@ -313,7 +313,7 @@ class Turn:
         kind = of_records(item.type)
         if item.gone is not None:
             return kind, dict(item.gone)
-        return kind, (await self.change.read(item.type, item.id)).content
+        return kind, await self.change.content(item.type, item.id)
 
     async def data(self, item: Item) -> Any:
         """Return an item as plain data, an object with its type, oid and version."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Machines: type of the resource, type of the records, name of one, name of the collection.
 _MACHINES = (
@@ -68,6 +69,7 @@ def of_name(name: str) -> ObjectType:
     return _of_element(begin[0].lower() + begin[1:])
 
 
+@lru_cache(maxsize=1024)
 def of_records(records: str) -> ObjectType:
     """Return the type whose records are of the type ``records``, such as ``managed/user``."""
     if records in _BY_RECORDS:

@@ -3,9 +3,9 @@
 -- again, and done once.
 -- ARGV: 2 number of the step, 3 root of all keys, 4 state, 5 counts of what follows, 6 bounds (records
 -- of a type, items and bytes of data, bytes of console, events), 7 time in ms, then
---   writes: type, id, revision ("" if it must not exist), text ("" to delete)
---   lines of console
---   items of data
+--   writes: "<revision> <type> <id>" (no revision if it must not exist), text ("" to delete)
+--   lines of console, as one text
+--   items of data; those that are only counted come as a number behind the counts
 --   items to hand on: number of the list, item
 --   lists to begin anew
 --   items that were taken: number of the list, how many
@@ -13,42 +13,48 @@
 -- Returns "ok", or "changed" or "limit" with the number of the write which that is about.
 local root, number = ARGV[3], tonumber(ARGV[2])
 if number <= tonumber(redis.call('HGET', KEYS[2], 'step') or '0') then return {'ok'} end
-local writes, lines, items, pushes, resets, takes, events = string.match(ARGV[5],
-  '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+local writes, lines, items, pushes, resets, takes, events, hidden = string.match(ARGV[5],
+  '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
 local records, most, bytes, console, keep = string.match(ARGV[6], '(%d+) (%d+) (%d+) (%d+) (%d+)')
 local at = 8
 
+local wanted, made = {}, {}
 for write = 1, tonumber(writes) do
-  local a = at + (write - 1) * 4
-  if not record_is(root, ARGV[a], ARGV[a + 1], ARGV[a + 2]) then return {'changed', write} end
-  if ARGV[a + 2] == ''
-      and redis.call('ZCARD', root .. 'records:' .. ARGV[a]) + write > tonumber(records) then
-    return {'limit', write}
+  local rev, kind, id = string.match(ARGV[at], '^(%d*) (%S+) (.*)$')
+  if not record_is(root, kind, id, rev) then return {'changed', write} end
+  if rev == '' then
+    made[kind] = (made[kind] or redis.call('ZCARD', root .. 'records:' .. kind)) + 1
+    if made[kind] > tonumber(records) then return {'limit', write} end
   end
+  wanted[write] = {kind, id, rev, ARGV[at + 1]}
+  at = at + 2
 end
-for _ = 1, tonumber(writes) do
-  write_record(root, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
-  at = at + 4
-end
+for _, one in ipairs(wanted) do write_record(root, one[1], one[2], one[3], one[4]) end
 
 local run = redis.call('HMGET', KEYS[2], 'console_bytes', 'console_hidden', 'items', 'data_bytes',
   'data_hidden')
 local function counted(place) return tonumber(run[place] or '0') end
 
 -- What was left out once is followed by nothing: the reader has a beginning, and a number.
-local said, size, unsaid = {}, counted(1), counted(2)
-for _ = 1, tonumber(lines) do
-  local line = ARGV[at]
-  if unsaid == 0 and size + #line < tonumber(console) then
-    said[#said + 1] = line
-    said[#said + 1] = '\n'
-    size = size + #line + 1
-  else
-    unsaid = unsaid + 1
+local size, unsaid = counted(1), counted(2)
+if tonumber(lines) > 0 then
+  local said, left = ARGV[at] .. '\n', 0
+  if unsaid > 0 then
+    said, left = '', tonumber(lines)
+  elseif size + #said > tonumber(console) then
+    -- As many whole lines as there is room for.
+    local room, stop, kept = tonumber(console) - size, 0, 0
+    while true do
+      local ending = string.find(said, '\n', stop + 1, true)
+      if not ending or ending > room then break end
+      stop, kept = ending, kept + 1
+    end
+    said, left = string.sub(said, 1, stop), tonumber(lines) - kept
   end
-  at = at + 1
+  if said ~= '' then redis.call('APPEND', KEYS[3], said) end
+  size, unsaid = size + #said, unsaid + left
 end
-if #said > 0 then redis.call('APPEND', KEYS[3], table.concat(said)) end
+at = at + 1
 
 local shown, weight, unshown = counted(3), counted(4), counted(5)
 for _ = 1, tonumber(items) do
@@ -61,6 +67,7 @@ for _ = 1, tonumber(items) do
   end
   at = at + 1
 end
+unshown = unshown + hidden
 
 -- Begun anew before anything is put into them, taken from after that.
 local begin = at + pushes * 2
