@@ -98,7 +98,9 @@ class Commit:
 
     def copy(self) -> Commit:
         """Return another one with the same in it."""
-        return Commit(*(list(part) for part in self._parts), hidden=self.hidden)
+        copy = Commit(*(list(part) for part in self._parts))
+        copy.hidden = self.hidden
+        return copy
 
     def flat(self, bounds: str, now: int) -> list[str | bytes | int]:
         """Return it as the step takes it, counts first, at ``now`` (ms since the epoch)."""
