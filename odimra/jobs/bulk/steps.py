@@ -77,7 +77,7 @@ class Commit:
     resets: list[int] = field(default_factory=list)
     takes: list[tuple[int, int]] = field(default_factory=list)
     events: list[tuple[str, bytes]] = field(default_factory=list)
-    hidden: int = 0
+    hidden: int = field(default=0, init=False)
 
     @property
     def _parts(self) -> tuple[list[Any], ...]:
