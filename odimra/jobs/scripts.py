@@ -1,4 +1,4 @@
-"""How scripts that jobs run for their users fail. Used by the kinds of jobs and by who runs them."""
+"""How scripts fail that jobs run for their users. Used by kinds of jobs and by who runs them."""
 
 
 class ScriptRefused(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 
 from odimra.access import AuthenticationFailed, HashingBusy
 from odimra.jobs.bulk.deltas import CannotApply
-from odimra.jobs.bulk.language import BadScript
+from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.query import BadQuery
 from odimra.jobs.bulk.results import failed
 from odimra.jobs.bulk.runs import CannotRunAgain, NotSuspended

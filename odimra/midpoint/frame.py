@@ -1,7 +1,7 @@
 """Every request to this face, from the socket to the endpoint and back.
 
-All below ``/ws/rest`` and ``/midpoint/ws/rest`` is served here, so that whatever goes wrong there is
-told as midPoint's clients know it. Called by :mod:`odimra.faces`.
+All below ``/ws/rest`` and ``/midpoint/ws/rest`` is served here, so that whatever goes wrong there
+is told as midPoint's clients know it. Called by :mod:`odimra.faces`.
 """
 
 from __future__ import annotations

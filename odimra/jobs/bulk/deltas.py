@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from odimra.jobs.bulk.language import BadScript
+from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.paths import Path, parse_path, shown
 from odimra.jobs.bulk.reading import listed, members, only_known, text
 
@@ -55,7 +55,7 @@ class ItemDelta:
 def parse_delta(data: Any, element: str) -> tuple[ItemDelta, ...]:
     """Return the changes of an ObjectDeltaType, an ObjectModificationType, or one item delta.
 
-    Raises :class:`~odimra.jobs.bulk.language.BadScript`.
+    Raises :class:`~odimra.jobs.bulk.errors.BadScript`.
     """
     given = members(data, element)
     if "path" in given:

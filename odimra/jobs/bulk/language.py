@@ -13,14 +13,6 @@ from typing import Any, TypeAlias
 from odimra.jobs.bulk.query import Query
 
 
-class BadScript(ValueError):
-    """The script cannot be run; ``element`` is the one at fault, by its path."""
-
-    def __init__(self, element: str, said: str) -> None:
-        super().__init__(f"{element}: {said}" if element else said)
-        self.element = element
-
-
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Each expression takes what the one before it returns."""

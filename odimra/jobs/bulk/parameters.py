@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.jobs.bulk.deltas import parse_delta
-from odimra.jobs.bulk.language import Action, BadScript
+from odimra.jobs.bulk.errors import BadScript
+from odimra.jobs.bulk.language import Action
 from odimra.jobs.bulk.query import BadQuery, Query, parse_query
 from odimra.jobs.bulk.reading import boolean, listed, members, only_known, text
 from odimra.jobs.bulk.types import UnknownObjectType, of_name
@@ -30,7 +31,7 @@ _LANGUAGES = ("ecmascript", "javascript")
 
 
 def action(name: str, given: Mapping[str, Any], element: str, *, dynamic: bool) -> Action:
-    """Return an action. Raises :class:`~odimra.jobs.bulk.language.BadScript`."""
+    """Return an action. Raises :class:`~odimra.jobs.bulk.errors.BadScript`."""
     if dynamic:
         only_known(given, {"type", "parameter"}, element)
     own = {"type"} if dynamic else set()

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from odimra.jobs.bulk import language
-from odimra.jobs.bulk.language import BadScript, Expression, Script
+from odimra.jobs.bulk.errors import BadScript
+from odimra.jobs.bulk.language import Expression, Script
 from odimra.jobs.bulk.parameters import action, local
 from odimra.jobs.bulk.paths import Path, parse_path
 from odimra.jobs.bulk.query import BadQuery, Query, parse_query
@@ -57,7 +58,7 @@ _OF_TYPES = {
 def parse_script(name: str, data: Any) -> Script:
     """Return the script that is the document ``name``: an executeScript, or a bare expression.
 
-    Raises :class:`~odimra.jobs.bulk.language.BadScript`.
+    Raises :class:`~odimra.jobs.bulk.errors.BadScript`.
     """
     if name in EXPRESSIONS:
         return Script(_Parser({}).expression(name, data, name, 0))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from odimra.jobs.bulk.language import BadScript
+from odimra.jobs.bulk.errors import BadScript
 
 Path: TypeAlias = "tuple[str, ...]"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from odimra.jobs.bulk.language import BadScript
+from odimra.jobs.bulk.errors import BadScript
 
 #: Longest name or text that is said again in an error.
 SHOWN = 80

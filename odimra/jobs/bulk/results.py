@@ -28,9 +28,10 @@ LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How one operation on one item ended; ``about`` names the item, ``micros`` is how long it took.
+    """How one operation on one item ended.
 
-    ``reference`` names what goes on on its own.
+    ``about`` names the item, ``micros`` is how long it took in microseconds, ``reference`` names
+    what goes on on its own.
     """
 
     operation: str

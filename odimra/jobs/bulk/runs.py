@@ -86,7 +86,7 @@ class BulkRuns:
     async def start(self, name: str, script: Any, *, owner: str, payload: Payload) -> str:
         """Have the script that is the document ``name`` run for ``owner``; return the oid.
 
-        Raises :class:`~odimra.jobs.bulk.language.BadScript`, and what
+        Raises :class:`~odimra.jobs.bulk.errors.BadScript`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
         task_id = f"{TASK}{self._new_uuid()}"

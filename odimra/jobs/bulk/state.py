@@ -49,9 +49,9 @@ class Frame:
 class State:
     """A run: its frames, the innermost last, and its sums.
 
-    ``turns`` were taken, ``items`` of data put out, ``failures`` of them with an error that did not end the script. ``leaves``
-    that do something have ended. ``stopped`` is why the script ended early: message, element,
-    status of HTTP.
+    ``turns`` were taken, ``failures`` of them with an error that did not end the script, and
+    ``items`` of data put out. ``leaves`` that do something have ended. ``stopped`` is why the
+    script ended early: message, element, status of HTTP.
     """
 
     frames: list[Frame] = field(default_factory=list)

@@ -12,7 +12,7 @@ from odimra.access import Principal
 from odimra.engine import JobContext, Outcome
 from odimra.jobs.bulk.actions import ACTIONS
 from odimra.jobs.bulk.batches import Batches
-from odimra.jobs.bulk.language import BadScript
+from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.parsing import parse_script
 from odimra.jobs.bulk.results import FATAL_ERROR
 from odimra.jobs.bulk.runs import KIND
