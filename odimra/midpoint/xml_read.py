@@ -43,27 +43,21 @@ _EMPTY: Final = _Empty()
 class _Open:
     """An element whose end has not come yet."""
 
-    __slots__ = (
-        "attributes",
-        "escaped",
-        "is_list",
-        "items",
-        "kind",
-        "listing",
-        "members",
-        "name",
-        "nil",
-        "prefixes",
-        "preserve",
-        "repeated",
-        "schema_type",
-        "texts",
-    )
+    # What few elements have: theirs only when it is set, since a long document has very many.
+    kind = ""
+    schema_type = ""
+    nil = False
+    is_list: bool | None = None
+    listing: frozenset[str] = frozenset()
+    escaped = False
+    preserve = False
 
-    def __init__(self, name: str, prefixes: dict[str, str] | None) -> None:
+    def __init__(self, name: str, prefixes: dict[str, str] | None, bare: bool) -> None:
         self.name = name
         #: What this element itself declares.
         self.prefixes = prefixes
+        #: Whether it has no attributes at all, and so none of the above.
+        self.bare = bare
         self.attributes: dict[str, str] = {}
         #: Its children by name, and those names whose value is a list of them.
         self.members: dict[str, Any] = {}
@@ -71,17 +65,10 @@ class _Open:
         #: Its children in their order.
         self.items: list[tuple[str, Any]] = []
         self.texts: list[str] = []
-        self.kind = ""
-        self.schema_type = ""
-        self.nil = False
-        self.is_list: bool | None = None
-        self.listing: frozenset[str] = frozenset()
-        self.escaped = False
-        self.preserve = False
 
     def add(self, child: _Open, value: Any) -> None:
         """Take ``child``, which has ended as ``value``."""
-        name, settled = child.name, _settled(value)
+        name, settled = child.name, "" if value is _EMPTY else value
         self.items.append((name, value))
         if name in self.repeated:
             self.members[name].append(settled)
@@ -97,7 +84,9 @@ class _Open:
     def value(self) -> Any:
         """Return what the element is, now that it has ended."""
         text = "".join(self.texts)
-        blank = _BLANK.fullmatch(text) is not None
+        blank = not text or _BLANK.fullmatch(text) is not None
+        if self.bare and not self.items and self.name not in LISTS:
+            return _EMPTY if blank else text
         if self.nil:
             if self.items or not blank:
                 raise BadDocument(f"{quoted(self.name)} is nil and holds something")
@@ -119,7 +108,7 @@ class _Open:
     def _lists(self, blank: bool) -> bool:
         if self.is_list is not None or self.schema_type:
             return self.is_list is True
-        return self.name in LISTS and (blank or bool(self.items))
+        return self.name in LISTS and ((blank and not self.preserve) or bool(self.items))
 
     def _scalar(self, text: str) -> Any:
         if self.items:
@@ -202,14 +191,15 @@ class _Builder:
     def start(self, name: str, attributes: list[str]) -> None:
         if len(self._open) >= self._max_depth:
             raise BadDocument(f"it is nested more than {self._max_depth} levels deep")
-        if self._open and not self._open[-1].items:
-            holder = self._open[-1]
+        holder = self._open[-1] if self._open else None
+        if holder is not None and holder.texts:
             if not _BLANK.fullmatch("".join(holder.texts)):
                 raise _mixed(holder.name)
             holder.texts.clear()
-        element = _Open(name, _declared(attributes))
+        element = _Open(name, _declared(attributes) if attributes else None, not attributes)
         self._open.append(element)
-        element.name = self._local(name)
+        if ":" in name or "_x" in name:
+            element.name = self._local(name)
         for place in range(0, len(attributes), 2):
             self._attribute(element, attributes[place], attributes[place + 1])
 

@@ -92,7 +92,7 @@ class Root:
     def of(cls, name: str, kind: str) -> Root:
         """Return the root of a document ``name`` whose content is of the type ``kind``."""
         prefix = _ROOT_PREFIXES[names.namespace_of_root(name)]
-        plain = kind in PLAIN_TYPES if kind else name in _PLAIN_ROOTS
+        plain = name in _PLAIN_ROOTS and (not kind or kind in PLAIN_TYPES)
         return cls(prefix + names.escape(name), not plain)
 
 

@@ -2,7 +2,8 @@
 
 Called by :mod:`.media`. Only what JSON can say too is read: no anchors, no aliases, no objects of a
 language. A plain text is null, true, false or a number where it is one in JSON or in the core
-schema of YAML; dates, "yes" and "007" stay texts. A tag on an object is its "@type".
+schema of YAML; dates, "yes" and "007" stay texts. A tag on an object is its "@type"; YAML has no
+"#" in tags, so they are ``!<uri/Local>``, ``!<uri%23Local>`` or ``!Local``.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ LONGEST_KEY: Final = 1000
 #: Texts that are the same with and without quotes to everybody; see also _WORDS.
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+)*")
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
-_POWER: Final = re.compile(r"^(-?[0-9]+)e([0-9]+)$")
 #: What JSON writes as it is and YAML does not read, or reads as the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 #: Lines that can stand as they are: no blanks that open them or close them, nothing unprintable.
@@ -86,8 +85,17 @@ def _literal(text: str) -> bool:
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
-    # YAML 1.1 takes a power of ten for a number only behind a point, and with a sign.
-    return _POWER.sub(r"\1.0e+\2", orjson.dumps(value).decode())
+    text = orjson.dumps(value).decode()
+    return _power_of_ten(text) if isinstance(value, float) else text
+
+
+def _power_of_ten(text: str) -> str:
+    """Return a number as YAML 1.1 wants it, with a point, and a sign of the power."""
+    figures, power, exponent = text.partition("e")
+    if not power:
+        return text
+    sign = "" if exponent.startswith(("-", "+")) else "+"
+    return f"{figures}{'' if '.' in figures else '.0'}e{sign}{exponent}"
 
 
 def _text(text: str) -> str:
