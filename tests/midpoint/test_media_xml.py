@@ -123,6 +123,7 @@ def test_a_bulk_action_as_its_documentation_writes_it() -> None:
         ('<a xsi:type="undeclared:UserType"/>', {"a": {"@type": "UserType"}}),
         ('<a xsi:nil="true"/>', {"a": None}),
         ('<a xsi:nil="false"/>', {"a": ""}),
+        ('<a xsi:schemaLocation="urn:x x.xsd" own:other="1"/>', {"a": ""}),
         ('<a xml:space="preserve"> </a>', {"a": " "}),
         # Lists of unlike elements.
         (
