@@ -25,7 +25,7 @@ from odimra.certificates import server_context
 from odimra.clock import SystemClock
 from odimra.config import Settings
 from odimra.emulation.state import MachineStates
-from odimra.faces import application, push
+from odimra.faces import application, attach_machines, push
 from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.options import (
     access_options,
@@ -134,6 +134,8 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     # Not cancellation: what runs may end, or is handed back in good order.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
+        # What is shown of the service itself no machine shows: none is needed here.
+        attach_machines(house, "")
         keeping = rooms.create_task(house.access.sessions.keep_house())
         firing = rooms.create_task(house.scheduler.run(stop, house.services.fire()))
         await house.engine.work(stop)

@@ -184,6 +184,18 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkSettings:
+    """Section ``bulk``."""
+
+    flush_items: int
+    flush_seconds: float
+    workers: int
+    max_output_items: int
+    max_output_bytes: int
+    max_console_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptSettings:
     """Section ``scripts``; ``memory_mb`` in MiB."""
 
@@ -224,6 +236,7 @@ class Settings:
     events: EventsSettings
     records: RecordSettings
     scans: ScanSettings
+    bulk: BulkSettings
     scripts: ScriptSettings
     emulation: EmulationSettings
     log: LogSettings

@@ -21,10 +21,17 @@ from odimra.events import (
     Wording,
 )
 from odimra.house import House
+from odimra.midpoint.bulk import BulkEndpoint
+from odimra.midpoint.frame import Midpoint
+from odimra.midpoint.info import information
+from odimra.midpoint.objects import ObjectsEndpoint
+from odimra.midpoint.tasks import TasksEndpoint
+from odimra.midpoint.visibility import Visible
 from odimra.options import (
     crest_options,
     feed_options,
     frame_options,
+    midpoint_options,
     push_options,
     query_options,
     reach,
@@ -55,6 +62,7 @@ from odimra.redfish.accepted import Accepted
 from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.frame import Frame
+from odimra.redfish.inner_calls import InnerCalls
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.origin_reader import OriginReader
@@ -153,12 +161,14 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     messages = Messages.load()
     told = feed(house, messages)
     frame = redfish_frame(house, messages, service_uuid, told, lane)
+    house.machine_calls.attach(InnerCalls(frame, messages))
     app = web.Application(client_max_size=settings.http.max_body_bytes)
     frame.mount(app)
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
     crest(house).mount(app)
+    midpoint(house).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -178,6 +188,27 @@ def crest(house: House) -> Crest:
         house.access,
         crest_options(house.settings),
     )
+
+
+def midpoint(house: House) -> Midpoint:
+    """Return the face of bulk scripts, their results and tasks, and the objects they work on."""
+    visible = Visible(house.bulk)
+    routes = [
+        *BulkEndpoint(house.bulk, visible, house.scripts).routes(),
+        *TasksEndpoint(house.tasks, house.bulk, visible).routes(),
+        *ObjectsEndpoint(house.records, house.machine_calls, house.clock).routes(),
+    ]
+    return Midpoint(
+        routes, house.access, midpoint_options(house.settings), information(odimra.__version__)
+    )
+
+
+def attach_machines(house: House, service_uuid: str) -> None:
+    """Let the jobs of this process reach the machines, by the rules of the Redfish face."""
+    messages = Messages.load()
+    # Not served to anybody.
+    frame = redfish_frame(house, messages, service_uuid, feed(house, messages))
+    house.machine_calls.attach(InnerCalls(frame, messages))
 
 
 def push(house: House, service_uuid: str) -> Push:

@@ -32,12 +32,16 @@ from odimra.events import (
     Subscriptions,
     event_service_settings,
 )
+from odimra.jobs.bulk.runs import BulkRuns
+from odimra.jobs.bulk.worker import BulkScript
 from odimra.jobs.invocation import Services
 from odimra.jobs.scanner.runs import Runs
 from odimra.jobs.scanner.worker import Scanner
 from odimra.jobs.script_host import ScriptHost
+from odimra.machine_calls import MachineCalls
 from odimra.options import (
     access_options,
+    bulk_options,
     engine_options,
     record_options,
     scanner_options,
@@ -75,6 +79,9 @@ class House:
     runs: Runs
     scheduled: ScheduledJobs
     services: Services
+    bulk: BulkRuns
+    machine_calls: MachineCalls
+    scripts: ScriptPool
     scheduler: Scheduler
     engine: Engine
     subscriptions: Subscriptions
@@ -114,6 +121,10 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         pool = await open_rooms.enter_async_context(ScriptPool(script_options(settings)))
         host = ScriptHost(pool, records, access, timeout=settings.scripts.timeout_seconds)
         registry.add(Scanner(store, records, runs, host, scanner_options(settings)))
+        calls = MachineCalls()
+        registry.add(
+            BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
+        )
         unknown = set(settings.engine.limits.kinds) - set(registry.names)
         if unknown:
             cannot_start(
@@ -135,6 +146,9 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             runs,
             scheduled,
             Services(runs, clock, lenient=settings.scans.lenient),
+            BulkRuns(store, tasks_, clock),
+            calls,
+            pool,
             Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
             engine,
             Subscriptions(store, subscription_options(settings), clock),

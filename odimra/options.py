@@ -16,8 +16,10 @@ from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
+from odimra.jobs.bulk.steps import BulkOptions
 from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
+from odimra.midpoint.frame import MidpointOptions
 from odimra.networks import Reach, parse
 from odimra.records.model import RecordOptions
 from odimra.redfish.frame import FrameOptions
@@ -147,6 +149,22 @@ def scanner_options(settings: Settings) -> ScannerOptions:
     return ScannerOptions(WorkOptions(hold=given.claim_seconds), given.lenient)
 
 
+def bulk_options(settings: Settings) -> BulkOptions:
+    """Return the section ``bulk`` as the job kind takes it."""
+    given = settings.bulk
+    return BulkOptions(
+        flush_items=given.flush_items,
+        flush_seconds=given.flush_seconds,
+        workers=given.workers,
+        max_items=given.max_output_items,
+        max_bytes=given.max_output_bytes,
+        max_console=given.max_console_bytes,
+        max_records=settings.records.max_records,
+        max_events=settings.tasks.max_events,
+        max_sorted=settings.records.max_sorted,
+    )
+
+
 def script_options(settings: Settings) -> ScriptOptions:
     """Return the section ``scripts`` as that room takes it."""
     given = settings.scripts
@@ -156,6 +174,11 @@ def script_options(settings: Settings) -> ScriptOptions:
 def crest_options(settings: Settings) -> CrestOptions:
     """Return the bounds of requests as that face takes them."""
     return CrestOptions(body_limits(settings), settings.scans.lenient, settings.http.public_url)
+
+
+def midpoint_options(settings: Settings) -> MidpointOptions:
+    """Return the bounds of requests as that face takes them."""
+    return MidpointOptions(body_limits(settings), settings.http.public_url)
 
 
 def body_limits(settings: Settings) -> BodyLimits:

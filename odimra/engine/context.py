@@ -6,11 +6,11 @@ store is away a step waits for it: a job does not fail because the store restart
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
 from odimra.clock import Clock
+from odimra.engine.patience import patiently
 from odimra.engine.registry import Outcome
 from odimra.store import StoreUnavailable
 from odimra.tasks import Change, Task, TaskMessage, Tasks, TransitionRefused, states
@@ -139,12 +139,4 @@ class JobContext:
             raise JobSuspended
 
     async def _step(self, change: Change) -> str:
-        delay = 0.1
-        while True:
-            try:
-                return await self._tasks.change(self.task.id, change)
-            except StoreUnavailable as error:
-                log.warning("%s waits for the store: %s", self.task.id, error)
-            # Real time on purpose: this waits for a server, not for the job.
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)
+        return await patiently(lambda: self._tasks.change(self.task.id, change), who=self.task.id)

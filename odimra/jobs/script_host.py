@@ -15,8 +15,7 @@ from typing import Any
 import orjson
 
 from odimra.access import Access, Principal
-from odimra.jobs.scanner.work import ScriptFailed
-from odimra.jobs.scanner.worker import ScriptRefused
+from odimra.jobs.scripts import ScriptFailed, ScriptRefused
 from odimra.records import rights
 from odimra.records.errors import (
     BadRecord,

@@ -8,8 +8,8 @@ Used by job kinds for the scripts they run; knows the records only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -27,6 +27,10 @@ from odimra.records.model import Record, check_id
 from odimra.records.patch import apply, parse_patch
 from odimra.records.pointer import Pointer, put
 from odimra.records.records import Records
+from odimra.store.scripts import text
+
+#: The functions ``record_is`` and ``write_record`` of Lua: the header of steps that do the writes.
+WRITES = text("odimra.records", "lua/writes.lua")
 
 #: Writes that one transaction may hold; each may be of a record of its own.
 MOST = 1000
@@ -87,9 +91,21 @@ class Transaction:
         """Whether anything was staged."""
         return bool(self._staged)
 
+    @property
+    def seen(self) -> Iterable[tuple[str, str]]:
+        """The records that were read or written, by type and id."""
+        return self._drafts.keys()
+
     async def read(self, type_: str, record_id: str) -> Record:
         """Return a record as it is here."""
         return self._record(type_, record_id, await self._draft(type_, record_id))
+
+    async def content(self, type_: str, record_id: str) -> dict[str, Any]:
+        """Return the content of a record as it is here; not to be changed."""
+        draft = await self._draft(type_, record_id)
+        if draft.content is None:
+            raise RecordMissing(type_, record_id)
+        return draft.content
 
     async def create(self, type_: str, content: dict[str, Any], record_id: str | None) -> Record:
         """Stage a new record."""
@@ -128,6 +144,17 @@ class Transaction:
         draft.content = content
         draft.steps += steps
 
+    async def put(self, type_: str, record_id: str, content: dict[str, Any]) -> None:
+        """Take ``content``, which the caller has made for it, as what a record is to be.
+
+        It is not staged: :meth:`again` forgets it. Where it is not what can be written,
+        :meth:`writes` says.
+        """
+        draft = await self._draft(type_, record_id)
+        if content != draft.content:
+            draft.content = content
+            draft.steps += 1
+
     async def delete(self, type_: str, record_id: str, rev: str | None) -> Record:
         """Stage the end of a record; return what it is until then."""
         before = await self.read(type_, record_id)
@@ -154,6 +181,21 @@ class Transaction:
         if draft.kept is not None and draft.content is draft.kept.record.content:
             draft.content = orjson.loads(orjson.dumps(draft.content))
         put(draft.content, where, value)
+
+    def fork(self) -> Transaction:
+        """Return one that goes on from here on its own, until :meth:`join` takes it back."""
+        other = Transaction(self._records)
+        other._drafts = {name: replace(draft) for name, draft in self._drafts.items()}
+        other._staged = list(self._staged)
+        return other
+
+    def join(self, other: Transaction) -> None:
+        """Take over all of one that was forked from this."""
+        self._drafts, self._staged = other._drafts, other._staged
+
+    def forget(self, type_: str, record_id: str) -> None:
+        """Have a record read again that was changed elsewhere, and not here."""
+        self._drafts.pop((type_, record_id), None)
 
     def drop(self) -> None:
         """Forget what was staged and read."""

@@ -16,7 +16,9 @@ TASK_SERVICE = "/redfish/v1/TaskService"
 
 def payload(call: Call) -> Payload:
     """Return the Payload of the task that ``call`` starts, its secrets masked."""
-    return payload_of(call.method, call.request.path, call.request.headers, call.body)
+    headers = {} if call.asked is None else call.asked.headers
+    path = call.uri if call.asked is None else call.asked.path
+    return payload_of(call.method, path, headers, call.body)
 
 
 class Accepted:

@@ -254,18 +254,28 @@ class Frame:
                 log.error("reading %s broke", uri, exc_info=error)
             return None
 
+    def endpoint(
+        self, uri: str, verb: str, principal: Principal
+    ) -> tuple[Endpoint, Mapping[str, str]]:
+        """Return what serves ``verb`` at ``uri``, and the parameters in that.
+
+        Raises 404, and 403 where ``principal`` may not.
+        """
+        found = self._routes.find(uri)
+        endpoint = None if found is None else found[0].endpoints.get(verb)
+        if found is None or endpoint is None:
+            raise errors.invalid_uri(uri)
+        if not endpoint.open and not endpoint.rule.admits(principal, uri):
+            raise errors.insufficient_privilege()
+        return endpoint, found[1]
+
     async def _within(self, uri: str, call: Call) -> Body | None:
         """Return what a GET of ``uri`` by the caller of ``call`` is answered with, None for none.
 
         Raises what its handler does.
         """
-        found = self._routes.find(uri)
-        endpoint = None if found is None else found[0].endpoints.get("GET")
-        if found is None or endpoint is None:
-            raise errors.invalid_uri(uri)
-        if not endpoint.open and not endpoint.rule.admits(call.principal, uri):
-            raise errors.insufficient_privilege()
-        inner = Call(call.asked, call.principal, found[1], inner=True, at=uri)
+        endpoint, params = self.endpoint(uri, "GET", call.principal)
+        inner = Call(call.asked, call.principal, params, inner=True, at=uri)
         reply = await endpoint.handler(inner)
         if isinstance(reply, Collection):
             reply = await self._no_query.collection(reply, self._fetcher(call))
@@ -335,9 +345,12 @@ class Frame:
             self._allow_origin(request, response)
         return response
 
+    def known(self, error: Exception) -> RedfishError | None:
+        """Return what an error is answered with, None for one that nobody knows."""
+        return error if isinstance(error, RedfishError) else self._known(error)
+
     def _status(self, error: Exception) -> int | None:
-        """Return the status that an error is answered with, None for one that nobody knows."""
-        said = error if isinstance(error, RedfishError) else self._known(error)
+        said = self.known(error)
         return None if said is None else said.status
 
     def _known(self, error: Exception) -> RedfishError | None:

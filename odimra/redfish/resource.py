@@ -36,7 +36,8 @@ class Call:
     empty when none can be read, None when there is no such header. ``body`` has passed its schema.
     ``inner`` is set when the resource is read for another one's answer (``$expand``) or for an
     event, and a rendered body is of no use; ``at`` is then where it is. ``asked`` is the request,
-    None where nobody has sent one.
+    None where nobody has sent one; ``verb`` is then what is done. A task that is started gets the
+    id ``task_id`` if one is given: whoever tries it again starts nothing twice.
     """
 
     asked: web.Request | None
@@ -46,6 +47,8 @@ class Call:
     if_match: tuple[str, ...] | None = None
     inner: bool = False
     at: str | None = None
+    verb: str = "GET"
+    task_id: str | None = None
 
     @property
     def request(self) -> web.Request:
@@ -57,7 +60,7 @@ class Call:
     @property
     def method(self) -> str:
         """The verb."""
-        return "GET" if self.asked is None else self.asked.method
+        return self.verb if self.asked is None else self.asked.method
 
     @property
     def uri(self) -> str:

@@ -79,7 +79,7 @@ def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> 
         new = await emulated.reset_system(
             machine, reset_type, owner=call.principal.account, payload=payload(call)
         )
-        return accepted(await tasks.create(new))
+        return accepted(await tasks.create(new, task_id=call.task_id))
 
     async def reset_info(call: Call) -> Reply:
         machine = find(fleet, call, "ComputerSystem")

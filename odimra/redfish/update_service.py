@@ -78,7 +78,7 @@ def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> 
             ) from None
         except TooManyTargets:
             raise errors.action_parameter_value_error("Targets", SIMPLE_UPDATE) from None
-        return accepted(await tasks.create(new))
+        return accepted(await tasks.create(new, task_id=call.task_id))
 
     return [
         Resource(path=UPDATE_SERVICE, entity="UpdateService", type=TYPE, get=get),

@@ -132,7 +132,8 @@ class NewTask:
 
     ``args`` is what its job kind needs, ``target`` names what no two tasks may work on at once.
     Sub-tasks are created in the same step; a task with sub-tasks has no work of its own. ``keys``
-    of the store are removed with the task, those of ``scratch`` when it ends already.
+    of the store are removed with the task, those of ``scratch`` when it ends already. With
+    ``again`` it keeps its arguments when it ends, so that it can be run once more.
     """
 
     kind: str
@@ -147,6 +148,7 @@ class NewTask:
     subtasks: Sequence[NewTask] = ()
     keys: Sequence[str] = ()
     scratch: Sequence[str] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

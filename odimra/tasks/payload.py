@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -34,6 +35,7 @@ SHOWN_BODY = 64 * 1024
 USERINFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*@")
 
 
+@lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Tell whether a property of that name holds a secret."""
     return SECRET.search(name) is not None

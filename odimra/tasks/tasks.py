@@ -165,6 +165,7 @@ class Tasks:
             "children": len(new.subtasks) or None,
             "keys": "\n".join(new.keys),
             "scratch": "\n".join(new.scratch),
+            "again": "1" if new.again else None,
         }
         fields: list[str] = []
         for name, value in values.items():
@@ -179,11 +180,17 @@ class Tasks:
         }
 
     async def create(
-        self, new: NewTask, *, task_id: str | None = None, once: Once | None = None
+        self,
+        new: NewTask,
+        *,
+        task_id: str | None = None,
+        once: Once | None = None,
+        replace: bool = False,
     ) -> Task:
         """Create a task, and its sub-tasks, in state New.
 
-        At the cap the oldest completed task makes room in the same step. Raises
+        At the cap the oldest completed task makes room in the same step; with ``replace`` one
+        that had this id and has ended goes in any case. Raises
         :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start,
         :class:`TaskExists` if there is a task ``task_id``, or was one by the mark ``once``.
         """
@@ -194,6 +201,8 @@ class Tasks:
                 self._insert(one, self._new_id(), parent, started) for one in new.subtasks
             ],
         }
+        if replace:
+            record["replace"] = True
         if once is not None:
             record["once"] = (once.key, once.field, once.number)
         step = await self._step(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from odimra.config import load
-from odimra.faces import crest, feed, redfish_resources
+from odimra.faces import crest, feed, midpoint, redfish_resources
 from odimra.house import build
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -69,6 +69,23 @@ async def test_where_members_take_a_post_is_said(resources: list[Resource]) -> N
 def test_no_endpoint_is_listed_twice() -> None:
     paths = [path for path, _, _ in ROWS]
     assert len(paths) == len(set(paths))
+
+
+async def test_every_path_of_bulk_scripts_is_documented(valkey: str, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "bulk.md").read_text("utf-8")
+    told = set()
+    for path, methods, who in re.findall(
+        r"^\| `([^`]*)` \| ([A-Z, ]+) \|.*\| ([\w:, ]+) \|$", page, re.MULTILINE
+    ):
+        needs = dict(one.split(": ") for one in who.split(", ") if ": " in one)
+        for method in methods.split(", "):
+            told.add((method, re.sub(r"\{\w+\}", "*", path), needs.get(method, who)))
+    settings = load(
+        None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
+    )
+    async with build(settings, valkey) as house:
+        served = midpoint(house)
+    assert told == {(route.method, route.path, route.needs) for route in served.routes}
 
 
 async def test_every_path_of_the_other_api_is_documented(valkey: str, tmp_path: Path) -> None:

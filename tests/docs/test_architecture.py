@@ -24,8 +24,11 @@ SHARED = {
     "engine/lua/prelude.lua",
     "events/lua/hub.lua",
     "events/lua/later.lua",
+    "jobs/bulk/lua/prelude.lua",
+    "jobs/scanner/lua/prelude.lua",
+    "records/lua/writes.lua",
 }
-SCRIPTS = sorted(str(path.relative_to(ODIMRA)) for path in ODIMRA.glob("*/lua/*.lua"))
+SCRIPTS = sorted(str(path.relative_to(ODIMRA)) for path in ODIMRA.glob("**/lua/*.lua"))
 
 
 def rows(section: str) -> dict[str, str]:

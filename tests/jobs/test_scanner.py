@@ -10,8 +10,9 @@ import pytest
 
 from odimra.jobs.scanner import runs as states
 from odimra.jobs.scanner.runs import TASK
-from odimra.jobs.scanner.work import ScriptFailed, WorkOptions
-from odimra.jobs.scanner.worker import ScannerOptions, ScriptRefused
+from odimra.jobs.scanner.work import WorkOptions
+from odimra.jobs.scanner.worker import ScannerOptions
+from odimra.jobs.scripts import ScriptFailed, ScriptRefused
 from odimra.records.macros import stamp
 from odimra.records.transaction import Transaction
 from odimra.store import Store

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from odimra.engine.patience import patiently
 from odimra.jobs.scanner.definition import Scan
-from odimra.jobs.scanner.steps import Begun, Steps, patiently
+from odimra.jobs.scanner.steps import Begun, Steps
 from odimra.records.filter import Filter
 from odimra.records.model import Record
 from odimra.records.pointer import get

@@ -5,19 +5,14 @@ Every step may be sent again when its answer was lost: it is done once. Used by 
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from odimra.records.transaction import Write
-from odimra.store import Script, Store, StoreUnavailable
+from odimra.engine.patience import patiently
+from odimra.records.transaction import WRITES, Write
+from odimra.store import Script, Store
 from odimra.tasks import Fenced
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 #: Counters of a run.
 SUCCESSES, FAILURES, SKIPPED = "successes", "failures", "skipped"
@@ -79,7 +74,9 @@ class Steps:
         keys = RunKeys.of(store, task_id)
         self._keys = [store.keys.task(task_id), keys.counters, keys.pending, keys.settled]
         self._scripts = {
-            name: Script.from_package("odimra.jobs.scanner", "lua/prelude.lua", f"lua/{name}.lua")
+            name: Script.from_package(
+                "odimra.jobs.scanner", "lua/prelude.lua", f"lua/{name}.lua", header=WRITES
+            )
             for name in _STEPS
         }
 
@@ -138,16 +135,3 @@ class Steps:
         if reply is None:
             raise Fenced(self._task_id)
         return reply
-
-
-async def patiently(step: Callable[[], Awaitable[T]]) -> T:
-    """Do ``step``; while the store is away, wait for it and try again."""
-    delay = 0.1
-    while True:
-        try:
-            return await step()
-        except StoreUnavailable as error:
-            log.warning("a scan waits for the store: %s", error)
-        # Real time on purpose: this waits for a server, not for the job.
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, 2.0)

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from odimra.engine import JobContext
+from odimra.engine.patience import patiently
 from odimra.jobs.scanner.selection import Judge
 from odimra.jobs.scanner.settling import Settler
-from odimra.jobs.scanner.steps import FAILURES, SKIPPED, SUCCESSES, Begun, Settled, Steps, patiently
+from odimra.jobs.scanner.steps import FAILURES, SKIPPED, SUCCESSES, Begun, Settled, Steps
+from odimra.jobs.scripts import ScriptFailed
 from odimra.records import claims
 from odimra.records.claims import Kept
 from odimra.records.errors import RecordsError
@@ -46,12 +48,8 @@ LONGEST = 300
 FAILED = "Odimra.1.0.RecordFailed"
 
 
-class ScriptFailed(Exception):
-    """A script has failed on one record; the text may be shown to who runs the scan."""
-
-
 #: Runs the script of a scan with its bindings; what it writes is staged. Raises
-#: :class:`ScriptFailed`.
+#: :class:`~odimra.jobs.scripts.ScriptFailed`.
 RunScript = Callable[[Mapping[str, Any], Transaction], Awaitable[Any]]
 
 

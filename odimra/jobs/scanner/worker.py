@@ -17,6 +17,7 @@ from odimra.jobs.scanner.runs import KIND, TASK, Runs
 from odimra.jobs.scanner.selection import Judge, select
 from odimra.jobs.scanner.steps import Steps
 from odimra.jobs.scanner.work import Work, WorkOptions
+from odimra.jobs.scripts import ScriptRefused
 from odimra.records.errors import RecordsError
 from odimra.records.filter import BadFilter, compile_filter
 from odimra.records.macros import BadDuration
@@ -28,10 +29,6 @@ from odimra.tasks import Fenced, Result, TaskMessage, states
 log = logging.getLogger(__name__)
 
 CANNOT_RUN = "Odimra.1.0.ScanCannotRun"
-
-
-class ScriptRefused(Exception):
-    """The script cannot be run at all; the text may be shown to who runs the scan."""
 
 
 class Scripts(Protocol):
@@ -46,7 +43,7 @@ class Scripts(Protocol):
         """Return the value of the last expression.
 
         What the script writes is staged in ``change``. Raises
-        :class:`~odimra.jobs.scanner.work.ScriptFailed`.
+        :class:`~odimra.jobs.scripts.ScriptFailed`.
         """
 
 

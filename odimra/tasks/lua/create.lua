@@ -1,7 +1,7 @@
 -- Create a task and its sub-tasks, with their places in the indexes and in the engine's outbox; at the
 -- cap the oldest completed task makes room in this same step.
 -- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks,
--- once or absent}
+-- once or absent, replace or absent}
 local new = cjson.decode(ARGV[6])
 local tasks = index_key('tasks')
 
@@ -32,7 +32,11 @@ end
 if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
-if redis.call('EXISTS', task_key(new.task.id)) == 1 then return answer('exists') end
+local before = redis.call('HGET', task_key(new.task.id), 'task_state')
+if before then
+  if not (new.replace and FINAL[before]) then return answer('exists') end
+  remove(new.task.id)
+end
 local cap = tonumber(ARGV[3])
 -- More than one leaves only after the cap was lowered; bounded, so that no create takes long.
 for _ = 1, 10 do

@@ -205,8 +205,9 @@ local function finish(id, key, t, c, state)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
   drop(key, 'scratch')
-  redis.call('HDEL', key, 'checkpoint', 'desired', 'args', 'submission', 'waiting_on', 'severity',
+  redis.call('HDEL', key, 'checkpoint', 'desired', 'submission', 'waiting_on', 'severity',
     'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch')
+  if redis.call('HEXISTS', key, 'again') == 0 then redis.call('HDEL', key, 'args') end
   if not parent then
     redis.call('ZADD', index_key('completed'), now, id)
     touch(index_key('completed'))

@@ -15,27 +15,6 @@ local function settled(position)
   return position < trimmed or fresh[position] or redis.call('SISMEMBER', KEYS[4], position) == 1
 end
 
-local function key_of(at) return root .. 'record:' .. ARGV[at] .. ':' .. ARGV[at + 1] end
-
--- As odimra/records/lua does it for one record: see there.
-local function write(at)
-  local key, id, rev, doc = key_of(at), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local index, deleted = root .. 'records:' .. ARGV[at], root .. 'records_deleted:' .. ARGV[at]
-  if doc == '' then
-    if tonumber(rev) > (tonumber(redis.call('GET', deleted)) or 0) then
-      redis.call('SET', deleted, rev)
-    end
-    redis.call('DEL', key)
-    redis.call('ZREM', index, id)
-  elseif rev == '' then
-    rev = string.format('%.0f', (tonumber(redis.call('GET', deleted)) or 0) + 1)
-    redis.call('HSET', key, 'doc', doc, 'rev', rev)
-    redis.call('ZADD', index, 0, id)
-  else
-    redis.call('HSET', key, 'doc', doc, 'rev', string.format('%.0f', rev + 1))
-  end
-end
-
 local function settle(position, counter, claimed, first, count)
   if settled(position) then return 'ok' end
   local outcome = 'ok'
@@ -48,9 +27,11 @@ local function settle(position, counter, claimed, first, count)
   end
   local last = first + (count - 1) * 4
   for at = first, last, 4 do
-    if (redis.call('HGET', key_of(at), 'rev') or '') ~= ARGV[at + 2] then return 'changed' end
+    if not record_is(root, ARGV[at], ARGV[at + 1], ARGV[at + 2]) then return 'changed' end
   end
-  for at = first, last, 4 do write(at) end
+  for at = first, last, 4 do
+    write_record(root, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  end
   if claimed then redis.call('HDEL', claimed, 'claim', 'lease') end
   if counter ~= '' then counts[counter] = (counts[counter] or 0) + 1 end
   fresh[position] = true

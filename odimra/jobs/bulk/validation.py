@@ -1,0 +1,47 @@
+"""What is wrong with an object that midPoint's clients work with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from odimra.jobs.bulk.items import name_of
+
+STATUSES = ("enabled", "disabled", "archived")
+
+
+def issues(content: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what is wrong with a content, each with the path of the item at fault."""
+    found: list[dict[str, str]] = []
+
+    def issue(path: str, text: str, severity: str = "error") -> None:
+        found.append({"severity": severity, "itemPath": path, "text": text})
+
+    if not name_of(content):
+        issue("name", "the object has no name", "warning")
+    activation = content.get("activation")
+    if activation is None:
+        return found
+    if not isinstance(activation, Mapping):
+        issue("activation", "is no container")
+        return found
+    status = activation.get("administrativeStatus")
+    if status is not None and status not in STATUSES:
+        issue("activation/administrativeStatus", f"is none of {', '.join(STATUSES)}")
+    moments: dict[str, datetime] = {}
+    for name in ("validFrom", "validTo"):
+        value = activation.get(name)
+        if value is None:
+            continue
+        try:
+            moments[name] = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            issue(f"activation/{name}", "is no time")
+    if len(moments) == 2 and _order(moments["validFrom"]) > _order(moments["validTo"]):
+        issue("activation/validTo", "is before validFrom")
+    return found
+
+
+def _order(moment: datetime) -> float:
+    return moment.timestamp()
