@@ -206,6 +206,7 @@ def test_encodings(encoding: str) -> None:
         ("<a><b/><!-- -->text<b/></a>", "a holds both text and elements"),
         ("<a>te<!-- -->xt<b/></a>", "a holds both text and elements"),
         ("<a b='1'><b/></a>", "a: a name is there twice"),
+        ("<a b='1' _x0062_='2'/>", "a: a name is there twice"),
         ("<a\n\n><b xsi:nil='true'>x</b></a>", "prefix of xsi:nil"),
     ],
 )
