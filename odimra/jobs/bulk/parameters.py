@@ -40,7 +40,7 @@ def action(name: str, given: Mapping[str, Any], element: str, *, dynamic: bool) 
         for key, value in given.items()
         if key not in own and key != "parameter" and not key.startswith("@")
     }
-    found |= _dynamic(given.get("parameter"), element)
+    found |= dynamic_parameters(given.get("parameter"), element)
     if "." in name:
         return _redfish(name, found, element)
     parse = _ACTIONS.get(name)
@@ -54,18 +54,6 @@ def action(name: str, given: Mapping[str, Any], element: str, *, dynamic: bool) 
     options = _options(found, element) if changes else {}
     values = read({key: one for key, one in found.items() if key in known}, element)
     return Action(name, values, element=element, **options)
-
-
-def _dynamic(data: Any, element: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in listed(data):
-        parameter = members(one, f"{element}/parameter")
-        name = text(parameter.get("name"), f"{element}/parameter/name")
-        only_known(parameter, {"name", "value"}, f"{element}/parameter/{name[:80]}")
-        if name in found:
-            raise BadScript(f"{element}/parameter/{name[:80]}", "is there twice")
-        found[name] = parameter.get("value")
-    return found
 
 
 def _options(found: Mapping[str, Any], element: str) -> dict[str, bool]:
@@ -88,6 +76,19 @@ def _redfish(name: str, found: dict[str, Any], element: str) -> Action:
     dry_run = boolean(found.pop("dryRun", False), f"{element}/dryRun")
     wait = boolean(found.pop("wait", True), f"{element}/wait")
     return Action(name, {"body": found, "wait": wait}, dry_run=dry_run, element=element)
+
+
+def dynamic_parameters(data: Any, element: str) -> dict[str, Any]:
+    """Return the values of ``parameter`` elements by their names. Raises BadScript."""
+    found: dict[str, Any] = {}
+    for one in listed(data):
+        parameter = members(one, f"{element}/parameter")
+        name = text(parameter.get("name"), f"{element}/parameter/name")
+        only_known(parameter, {"name", "value"}, f"{element}/parameter/{name[:80]}")
+        if name in found:
+            raise BadScript(f"{element}/parameter/{name[:80]}", "is there twice")
+        found[name] = parameter.get("value")
+    return found
 
 
 # --- of single actions: each takes what is given and returns what the action works with ---

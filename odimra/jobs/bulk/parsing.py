@@ -13,7 +13,7 @@ from typing import Any
 from odimra.jobs.bulk import language
 from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.language import Expression, Script
-from odimra.jobs.bulk.parameters import action, local
+from odimra.jobs.bulk.parameters import action, dynamic_parameters, local
 from odimra.jobs.bulk.paths import Path, parse_path
 from odimra.jobs.bulk.query import BadQuery, Query, parse_query
 from odimra.jobs.bulk.reading import boolean, listed, members, only_known, text
@@ -39,6 +39,7 @@ ACTIONS: Mapping[str, str] = {
     "execute": "execute-script",
     # What midPoint has and this service has not: known by name, so that it can be said.
     "resume": "resume",
+    "resumeTask": "resume",
     "applyDefinition": "apply-definition",
     "evaluateExpression": "evaluate-expression",
     "generateValue": "generate-value",
@@ -52,6 +53,7 @@ _OF_TYPES = {
     "ExpressionPipelineType": "pipeline",
     "ExpressionSequenceType": "sequence",
     "ActionExpressionType": "action",
+    "ExecuteScriptActionExpressionType": "execute",
 }
 
 
@@ -143,9 +145,8 @@ class _Parser:
         name = given.get("@element")
         if name is None or name == "scriptingExpression":
             kind = str(given.get("@type", ""))
-            begin = kind.removesuffix("Type").removesuffix("Action").removesuffix("Expression")
-            name = _OF_TYPES.get(kind) or begin.removesuffix("Action")[:1].lower() + begin[1:]
-            name = name.removesuffix("Action").removesuffix("Expression")
+            begin = kind.removesuffix("Type").removesuffix("Expression").removesuffix("Action")
+            name = _OF_TYPES.get(kind) or begin[:1].lower() + begin[1:]
         if not isinstance(name, str) or not name:
             # Without a name it can still hold just one expression by its own name.
             inner = self._expressions(given, element)
@@ -228,12 +229,8 @@ class _Parser:
         )
 
     def _search_action(self, given: Mapping[str, Any], element: str, depth: int) -> Expression:
-        flat: dict[str, Any] = {}
-        for one in listed(given.get("parameter")):
-            parameter = members(one, f"{element}/parameter")
-            name = text(parameter.get("name"), f"{element}/parameter/name")
-            flat[name] = parameter.get("value")
-        return self._search(flat, element, depth)
+        only_known(given, {"type", "parameter"}, element)
+        return self._search(dynamic_parameters(given.get("parameter"), element), element, depth)
 
     def _filter(self, given: Mapping[str, Any], element: str) -> Expression:
         asked = {name: one for name, one in given.items() if not name.startswith("@")}

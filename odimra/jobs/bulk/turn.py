@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from odimra.engine import JobContext
-from odimra.jobs.bulk import language
+from odimra.jobs.bulk import language, pruning
 from odimra.jobs.bulk.items import Item, named, object_data
 from odimra.jobs.bulk.language import Action, Expression
-from odimra.jobs.bulk.paths import Path, values_at
+from odimra.jobs.bulk.paths import values_at
 from odimra.jobs.bulk.results import FATAL_ERROR, Note
 from odimra.jobs.bulk.types import ObjectType, of_records
 from odimra.records import rights
@@ -234,12 +234,15 @@ class Turn:
                 ]
             case language.Filter(query):
                 assert query.test is not None
-                return [item for item in items if query.test(await self.data(item))]
-            case language.FilterContent(keep_paths, remove):
-                return [
-                    Item(value=filtered(await self.data(item), keep_paths, remove))
-                    for item in items
-                ]
+                return [item for item in items if query.test(properties(await self.data(item)))]
+            case language.FilterContent(keep, remove):
+                return (
+                    [Item(value=pruning.kept(await self.data(item), keep)) for item in items]
+                    if keep
+                    else [
+                        Item(value=pruning.removed(await self.data(item), remove)) for item in items
+                    ]
+                )
         raise AssertionError("a search is no part of a unit")
 
     async def _act(self, action: Action, items: Sequence[Item]) -> list[Item]:
@@ -339,6 +342,11 @@ class Turn:
         return object_data(item.type, item.id, revision(record.rev), record.content)
 
 
+def properties(data: Any) -> Mapping[str, Any]:
+    """Return what conditions on an item are about: a plain value has no properties."""
+    return data if isinstance(data, Mapping) else {}
+
+
 def revision(rev: str) -> str:
     """Return the revision that a record will have when what is staged is written ("" if unknown).
 
@@ -357,46 +365,3 @@ WORDS: Mapping[str, str] = {
     "execute-script": "execute script on",
     "notify": "notify of",
 }
-
-
-def filtered(data: Any, keep: tuple[Path, ...], remove: tuple[Path, ...]) -> Any:
-    """Return data with the values at some paths only, or without them; who it is stays."""
-    if not isinstance(data, Mapping):
-        return data
-    if keep:
-        found = {name: data[name] for name in ("@type", "oid", "version") if name in data}
-        for path in keep:
-            _keep(data, path, found)
-        return found
-    left: Any = dict(data)
-    for path in remove:
-        left = _remove(left, path)
-    return left
-
-
-def _keep(data: Any, path: Path, into: dict[str, Any]) -> None:
-    head, rest = path[0], path[1:]
-    if not isinstance(data, Mapping) or head not in data:
-        return
-    value = data[head]
-    if not rest or not isinstance(value, Mapping):
-        into[head] = value
-        return
-    inner = into.setdefault(head, {})
-    if inner is value or not isinstance(inner, dict):
-        return  # all of it is kept already
-    _keep(value, rest, inner)
-
-
-def _remove(data: Any, path: Path) -> Any:
-    head, rest = path[0], path[1:]
-    if isinstance(data, list):
-        return [_remove(one, path) for one in data]
-    if not isinstance(data, Mapping) or head not in data:
-        return data
-    left = dict(data)
-    if rest:
-        left[head] = _remove(left[head], rest)
-    else:
-        del left[head]
-    return left
