@@ -6,7 +6,8 @@ has one already, or when it gets more than one value. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,8 +27,10 @@ MANY = frozenset(
 NUMBERED = frozenset({"assignment", "inducement"})
 #: What nobody changes by a delta: who an object is.
 FIXED = frozenset({"oid", "version", "_id", "_rev"})
-#: Changes that one delta may make.
+#: Changes that one delta may make, and values that one change may add or delete.
 MOST = 1000
+#: Members of a text that is spelled in one way and compared in another.
+_POLY_STRING = frozenset({"orig", "norm"})
 #: The relation that a reference has which names none.
 DEFAULT_RELATION = "default"
 
@@ -84,9 +87,14 @@ def _item(data: Any, element: str) -> ItemDelta:
     path = parse_path(text(where, f"{element}/path"), f"{element}/path")
     if path[0] in FIXED:
         raise BadScript(f"{element}/path", f"{path[0]} cannot be changed")
+    if path[-1].startswith("["):
+        raise BadScript(f"{element}/path", "leads to a value, not to an item that has values")
     values = tuple(_value(one, path) for one in listed(given.get("value")))
     if kind != REPLACE and not values:
         raise BadScript(f"{element}/value", f"is missing: what to {kind}")
+    if kind != REPLACE and len(values) > MOST:
+        # Each is looked for among those that there are.
+        raise BadScript(f"{element}/value", f"there are more than {MOST} to {kind}")
     return ItemDelta(kind, path, values)
 
 
@@ -101,6 +109,8 @@ def _value(data: Any, path: Path) -> Any:
     last = path[-1]
     if len(kept) == 1 and last in kept and isinstance(kept[last], Mapping):
         return dict(kept[last])
+    if last in NUMBERED and isinstance(kept.get("id"), str) and kept["id"].isdigit():
+        kept["id"] = int(kept["id"])  # XML has texts only
     return kept
 
 
@@ -121,11 +131,14 @@ def _change(node: Any, path: Path, delta: ItemDelta) -> Any:
     head, rest = path[0], path[1:]
     if head.startswith("["):
         return _numbered(node, head[1:-1], rest, delta)
-    if node is ABSENT or node is None:
+    if node in (ABSENT, None, []):
         if delta.kind == DELETE:
             return node
         node = {}
-    if isinstance(node, list) and len(node) == 1:
+    if isinstance(node, list):
+        if len(node) > 1:
+            said = "leads through several values, name one by its id"
+            raise CannotApply(f"{shown(delta.path)} {said}")
         return [_change(node[0], path, delta)]
     if not isinstance(node, Mapping):
         raise CannotApply(f"{shown(delta.path)} leads through what is no container")
@@ -156,11 +169,29 @@ def _id_of(value: Any) -> str | None:
 
 def _add(node: Any, delta: ItemDelta) -> Any:
     current = node if isinstance(node, list) else [] if node in (ABSENT, None) else [node]
-    found = list(current)
+    found, plain = list(current), {key for key in map(_plain, current) if key is not None}
+    free = _free_ids(delta, current)
     for value in delta.values:
-        if not any(meets(one, value) and meets(value, _bare(one, value)) for one in found):
-            found.append(_with_id(value, found, delta.path))
+        key = _plain(value)
+        if key is None:
+            if any(meets(one, value) and meets(value, _bare(one, value)) for one in found):
+                continue
+        elif key in plain:
+            continue
+        else:
+            plain.add(key)
+        found.append(_with_id(value, delta, free))
+    _check_ids(found, delta)
     return _shaped(found, node, delta)
+
+
+def _plain(value: Any) -> tuple[bool, Any] | None:
+    """Return by what a plain value or PolyString is found among many; None for all others."""
+    if isinstance(value, Mapping):
+        value = value.get("orig") if value.keys() <= _POLY_STRING else None
+    if isinstance(value, list) or value is None:
+        return None
+    return isinstance(value, bool), value
 
 
 def _bare(kept: Any, value: Any) -> Any:
@@ -174,16 +205,22 @@ def _delete(node: Any, delta: ItemDelta) -> Any:
     if node is ABSENT or node is None:
         return node
     current = node if isinstance(node, list) else [node]
-    left = [one for one in current if not any(meets(one, value) for value in delta.values)]
+    plain = {key for key in map(_plain, delta.values) if key is not None}
+    others = [value for value in delta.values if _plain(value) is None]
+    left = [
+        one
+        for one in current
+        if _plain(one) not in plain and not any(meets(one, value) for value in others)
+    ]
     if not left:
         return ABSENT
     return left if isinstance(node, list) else left[0]
 
 
 def _replace(node: Any, delta: ItemDelta) -> Any:
-    found: list[Any] = []
-    for value in delta.values:
-        found.append(_with_id(value, found, delta.path))
+    free = _free_ids(delta, [])
+    found = [_with_id(value, delta, free) for value in delta.values]
+    _check_ids(found, delta)
     return _shaped(found, node, delta) if found else ABSENT
 
 
@@ -195,29 +232,49 @@ _CHANGES: Mapping[str, Callable[[Any, ItemDelta], Any]] = {
 
 
 def _shaped(values: list[Any], before: Any, delta: ItemDelta) -> Any:
-    many = len(values) != 1 or isinstance(before, list) or delta.path[-1] in MANY
+    # A list alone would be taken for several values.
+    alone = len(values) == 1 and not isinstance(values[0], list)
+    many = not alone or isinstance(before, list) or delta.path[-1] in MANY
     return values if many else values[0]
 
 
-def _with_id(value: Any, others: list[Any], path: Path) -> Any:
-    if path[-1] not in NUMBERED or not isinstance(value, Mapping) or "id" in value:
+def _free_ids(delta: ItemDelta, kept: list[Any]) -> Iterator[int]:
+    numbers = (_id_of(one) or "" for one in (*kept, *delta.values))
+    return itertools.count(max((int(one) for one in numbers if one.isdigit()), default=0) + 1)
+
+
+def _with_id(value: Any, delta: ItemDelta, free: Iterator[int]) -> Any:
+    if delta.path[-1] not in NUMBERED or not isinstance(value, Mapping) or "id" in value:
         return value
-    numbers = [int(one["id"]) for one in others if (_id_of(one) or "").isdigit()]
-    return {"id": max(numbers, default=0) + 1, **value}
+    return {"id": next(free), **value}
+
+
+def _check_ids(values: list[Any], delta: ItemDelta) -> None:
+    if delta.path[-1] in NUMBERED:
+        ids = [one for one in map(_id_of, values) if one is not None]
+        if len(ids) > len(set(ids)):
+            raise CannotApply(f"{shown(delta.path)}: two values would have the same id")
 
 
 def meets(kept: Any, value: Any) -> bool:
     """Tell whether a value that is kept is the one that ``value`` means.
 
     An object means every one that has at least the same members; a text also means the PolyString
-    that is spelled so, and a reference without a relation one with the default.
+    that is spelled so, a reference without a relation one with the default, and a reference that
+    names no type one to whichever.
     """
     if isinstance(value, Mapping):
         if isinstance(kept, str) and value.get("orig") == kept:
             return True
         if not isinstance(kept, Mapping):
             return False
-        return all(meets(_relation(kept, name), _relation(value, name)) for name in value)
+        if "oid" not in value:
+            return all(meets(_shown(kept, name), _shown(value, name)) for name in value)
+        return all(
+            meets(_shown(kept, name), _shown(value, name))
+            for name in {*value, "relation"}
+            if name != "type" or "type" in kept
+        )
     if isinstance(kept, Mapping):
         return "orig" in kept and kept["orig"] == value
     if isinstance(kept, list) and isinstance(value, list):
@@ -227,11 +284,17 @@ def meets(kept: Any, value: Any) -> bool:
     return bool(kept == value)
 
 
-def _relation(value: Mapping[str, Any], name: str) -> Any:
+def _shown(value: Mapping[str, Any], name: str) -> Any:
+    """Return a member as it is compared."""
     found = value.get(name, ABSENT)
     if name == "relation":
-        local = str(found if found not in (ABSENT, None) else DEFAULT_RELATION)
-        return local.rpartition("#")[2].rpartition(":")[2]
+        return _local(str(found if found not in (ABSENT, None) else DEFAULT_RELATION))
     if name == "type" and isinstance(found, str):
-        return found.rpartition("#")[2].rpartition(":")[2]
+        return _local(found)
+    if name == "id" and isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
     return found
+
+
+def _local(name: str) -> str:
+    return name.rpartition("#")[2].rpartition(":")[2]
