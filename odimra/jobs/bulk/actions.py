@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from odimra.jobs.bulk.turn import ActionFailed, Perform, Turn
 from odimra.jobs.bulk.types import ObjectType, UnknownObjectType, of_name
 from odimra.jobs.bulk.validation import issues
 from odimra.records import rights
-from odimra.records.errors import RecordMissing, RecordsError
+from odimra.records.errors import RecordExists, RecordMissing, RecordsError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ LOG_LEVELS: Mapping[str, int] = {
 }
 #: What objects of all types have, and a scan or a client may have put there by other names.
 ENABLED, DISABLED = "enabled", "disabled"
+#: What midPoint calls the status of an event about something that failed.
+FAILURES = frozenset({"failure", "onlyFailure"})
 #: Longest line that a script writes into the service's log, in characters.
 LONGEST_LINE = 1000
 
@@ -52,6 +55,13 @@ async def _kept_object(item: Item, turn: Turn, what: str) -> tuple[ObjectType, d
     if kind.machine:
         raise ActionFailed(f"a {kind.name} cannot be {what}")
     return kind, content
+
+
+def _changed(content: Mapping[str, Any], delta: Sequence[ItemDelta]) -> dict[str, Any]:
+    try:
+        return deltas.apply(content, tuple(delta))
+    except CannotApply as error:
+        raise ActionFailed(str(error)) from None
 
 
 async def _write(action: Action, item: Item, turn: Turn, content: dict[str, Any]) -> None:
@@ -81,7 +91,10 @@ async def add(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
     oid = value.get("oid")
     if oid is not None and (not isinstance(oid, str) or not oid):
         raise ActionFailed("oid: has to be a text")
-    if oid is not None and action.overwrite and await _is_there(turn, kind, oid):
+    there = oid is not None and await _is_there(turn, kind, oid)
+    if oid is not None and there:
+        if not action.overwrite:
+            raise RecordExists(kind.records, oid)
         await _write(action, Item(kind.records, oid), turn, content)
     elif action.dry_run:
         turn.tools.records.encode(content)
@@ -115,11 +128,7 @@ async def modify(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         await machine_actions.modify(action, item, content, turn)
     else:
         turn.may_write()
-        try:
-            changed = deltas.apply(content, delta)
-        except CannotApply as error:
-            raise ActionFailed(str(error)) from None
-        await _write(action, item, turn, computed(changed, turn, action))
+        await _write(action, item, turn, computed(_changed(content, delta), turn, action))
     _done(turn, action, "Modified", named(kind, item.id, content))
     return [item]
 
@@ -131,7 +140,8 @@ async def delete(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         kind, content = await _kept_object(item, turn, "deleted")
     except RecordMissing:
         if action.force:
-            return [item]
+            # What is not known of it is nothing.
+            return [item if item.gone is not None else replace(item, gone={})]
         raise
     if action.dry_run:
         _done(turn, action, "Deleted", named(kind, item.id, content))
@@ -168,7 +178,7 @@ async def assign(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
     wanted: tuple[dict[str, Any], ...] = action.parameters["assignments"]
     for one in wanted:
         await _exists(turn, one)
-    changed = deltas.apply(content, (ItemDelta(ADD, ("assignment",), wanted),))
+    changed = _changed(content, [ItemDelta(ADD, ("assignment",), wanted)])
     await _write(action, item, turn, computed(changed, turn, action))
     _done(turn, action, "Modified", named(kind, item.id, content))
     return [item]
@@ -312,7 +322,7 @@ async def write_log(action: Action, items: Sequence[Item], turn: Turn) -> list[I
         # Of a value its kind only: a log is no place for whatever it may hold.
         about = f"a value ({type(item.value).__name__})"
     given = action.parameters["message"]
-    line = f"{given} {about}".strip()
+    line = " ".join(f"{given} {about}".split())
     log.log(
         LOG_LEVELS[action.parameters["level"]],
         "%s says: %s",
@@ -334,7 +344,7 @@ async def notify(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         about = named(kind, item.id, content)
         if kind.machine:
             origin = str(content.get("@odata.id", ""))
-    severity = "OK" if given["status"] == "success" else "Warning"
+    severity = "Warning" if given["status"] in FAILURES else "OK"
     called = given["subtype"] or "bulk-script"
     record: dict[str, Any] = {
         "MessageId": "Odimra.1.0.ScriptNotification",

@@ -98,7 +98,9 @@ class Batches:
             assert adopted is not None
             left = [one is not None and not still(one) for one in adopted] if tries else []
             # Should the store go away in the middle, all is done again: nothing is written yet.
-            turns = await patiently(lambda: self._turns(unit, items, adopted, refused, left))  # noqa: B023
+            turns = await patiently(
+                lambda: self._turns(unit, items, adopted, refused, left, show=self._shows(out))  # noqa: B023
+            )
             said, which = await self._written(turns, out, advance, passing=unit is None)
             if said == "ok":
                 await self._tell(turns)
@@ -123,17 +125,24 @@ class Batches:
         adopted: Sequence[Found | None],
         refused: Mapping[int, ActionFailed],
         left: Sequence[bool],
+        *,
+        show: bool,
     ) -> list[Turn]:
         async def turn(at: int) -> Turn:
             change = Transaction(self._tools.records)
             one = adopted[at]
             if one is not None:
                 change.adopt(one.kept)
-            made = Turn(self._tools, await self.rights(), self.state.turns + at + 1, change)
+            number = self.state.turns + at + 1
+            try:
+                made = Turn(self._tools, await self.rights(), number, change)
+            except Stopped as stopped:
+                # What was done before that is told all the same.
+                return Turn.refused(self._tools, number, change, stopped)
             gone = unit is None and one is None
             if gone or (left and left[at]):
                 return made  # it is not meant any more
-            await made.run(unit, [items[at]], refused.get(at))
+            await made.run(unit, [items[at]], refused.get(at), show=show)
             return made
 
         machines = any(one.type and of_records(one.type).machine for one in items)
@@ -186,7 +195,7 @@ class Batches:
         async def done() -> Turn:
             change = Transaction(self._tools.records)
             turn = Turn(self._tools, await self.rights(), self.state.turns + 1, change)
-            await turn.run(unit, items, refused)
+            await turn.run(unit, items, refused, show=self._shows(out))
             return turn
 
         for _ in range(TRIES):
@@ -214,6 +223,10 @@ class Batches:
                     found[at] = Found(items[at], one)
         return found
 
+    def _shows(self, out: int) -> bool:
+        """Tell whether what comes of a turn will be seen."""
+        return out == OUTPUT and self.state.items < self._options.max_items
+
     # Steps
 
     async def flush(self) -> None:
@@ -232,7 +245,7 @@ class Batches:
         after = State.load(self.state.stored())
         commit = self.pending.copy()
         for turn in turns:
-            await self._gather(turn, out, commit, after)
+            self._gather(turn, out, commit, after)
         count = len(turns)
         after.turns += count
         after.passed += count if passing else 0
@@ -247,26 +260,25 @@ class Batches:
             self._number += 1
         return said, which
 
-    async def _gather(self, turn: Turn, out: int, commit: Commit, after: State) -> None:
+    def _gather(self, turn: Turn, out: int, commit: Commit, after: State) -> None:
         commit.writes += turn.writes
         commit.lines += turn.lines
         commit.events += turn.events
         for note in turn.notes:
             after.summary.add(note)
-        if any(item.failed for item in turn.items):
+        if turn.failed:
             after.failures += 1
         if out == NOWHERE or turn.stopped is not None:
             return
-        for item in turn.items:
-            if out == OUTPUT and after.items >= self._options.max_items:
-                # It is only counted: nobody will ever see it.
-                commit.hidden += 1
-            elif out == OUTPUT:
-                after.items += 1
-                data = await patiently(lambda: turn.data(item))  # noqa: B023
-                commit.items.append(output(data, item.failed, with_result=self._with_results))
-            else:
-                commit.pushes.append((out, item.stored()))
+        if out != OUTPUT:
+            commit.pushes += ((out, item.stored()) for item in turn.items)
+            return
+        # The rest is only counted: nobody will ever see it.
+        room = max(0, self._options.max_items - after.items)
+        for data, failed in turn.shown[:room]:
+            commit.items.append(output(data, failed, with_result=self._with_results))
+        after.items += len(turn.shown[:room])
+        commit.hidden += len(turn.items) - len(turn.shown[:room])
 
     async def _tell(self, turns: Sequence[Turn]) -> None:
         for turn in turns:

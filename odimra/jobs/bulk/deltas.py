@@ -6,8 +6,7 @@ has one already, or when it gets more than one value. Pure.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -170,7 +169,7 @@ def _id_of(value: Any) -> str | None:
 def _add(node: Any, delta: ItemDelta) -> Any:
     current = node if isinstance(node, list) else [] if node in (ABSENT, None) else [node]
     found, plain = list(current), {key for key in map(_plain, current) if key is not None}
-    free = _free_ids(delta, current)
+    numbering = _Numbering(delta, current)
     for value in delta.values:
         key = _plain(value)
         if key is None:
@@ -180,8 +179,7 @@ def _add(node: Any, delta: ItemDelta) -> Any:
             continue
         else:
             plain.add(key)
-        found.append(_with_id(value, delta, free))
-    _check_ids(found, delta)
+        found.append(numbering.numbered(value))
     return _shaped(found, node, delta)
 
 
@@ -218,9 +216,8 @@ def _delete(node: Any, delta: ItemDelta) -> Any:
 
 
 def _replace(node: Any, delta: ItemDelta) -> Any:
-    free = _free_ids(delta, [])
-    found = [_with_id(value, delta, free) for value in delta.values]
-    _check_ids(found, delta)
+    numbering = _Numbering(delta, [])
+    found = [numbering.numbered(value) for value in delta.values]
     return _shaped(found, node, delta) if found else ABSENT
 
 
@@ -238,22 +235,27 @@ def _shaped(values: list[Any], before: Any, delta: ItemDelta) -> Any:
     return values if many else values[0]
 
 
-def _free_ids(delta: ItemDelta, kept: list[Any]) -> Iterator[int]:
-    numbers = (_id_of(one) or "" for one in (*kept, *delta.values))
-    return itertools.count(max((int(one) for one in numbers if one.isdigit()), default=0) + 1)
+class _Numbering:
+    """Gives new values of a numbered container the ids that they lack."""
 
+    def __init__(self, delta: ItemDelta, kept: Sequence[Any]) -> None:
+        self._delta = delta
+        self._taken = {_id_of(one) for one in kept}
+        known = (_id_of(one) or "" for one in (*kept, *delta.values))
+        self._last = max((int(one) for one in known if one.isdigit()), default=0)
 
-def _with_id(value: Any, delta: ItemDelta, free: Iterator[int]) -> Any:
-    if delta.path[-1] not in NUMBERED or not isinstance(value, Mapping) or "id" in value:
+    def numbered(self, value: Any) -> Any:
+        """Return a value with its id. Raises :class:`CannotApply` when another one has it."""
+        if self._delta.path[-1] not in NUMBERED or not isinstance(value, Mapping):
+            return value
+        if "id" not in value:
+            self._last += 1
+            return {"id": self._last, **value}
+        number = _id_of(value)
+        if number in self._taken:
+            raise CannotApply(f"{shown(self._delta.path)}: two values would have the same id")
+        self._taken.add(number)
         return value
-    return {"id": next(free), **value}
-
-
-def _check_ids(values: list[Any], delta: ItemDelta) -> None:
-    if delta.path[-1] in NUMBERED:
-        ids = [one for one in map(_id_of, values) if one is not None]
-        if len(ids) > len(set(ids)):
-            raise CannotApply(f"{shown(delta.path)}: two values would have the same id")
 
 
 def meets(kept: Any, value: Any) -> bool:

@@ -7,12 +7,13 @@ nothing the second time; an action is known again by the id of its task, and not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from odimra.jobs.bulk.deltas import DELETE, ItemDelta
+from odimra.jobs.bulk.deltas import REPLACE, CannotApply, ItemDelta, apply
 from odimra.jobs.bulk.items import Item, named
 from odimra.jobs.bulk.language import Action
-from odimra.jobs.bulk.paths import shown, values_at
+from odimra.jobs.bulk.paths import Path, shown
 from odimra.jobs.bulk.turn import ActionFailed, Turn
 from odimra.records.errors import RecordMissing
 from odimra.tasks import Task, states
@@ -24,7 +25,8 @@ EVERY = 0.1
 async def modify(action: Action, item: Item, content: Mapping[str, Any], turn: Turn) -> None:
     """PATCH a machine as a delta says."""
     body = patch_body(action.parameters["delta"], content)
-    await turn.tools.fleet.modify(item.type, item.id, body, turn.rights, check=action.dry_run)
+    if body:
+        await turn.tools.fleet.modify(item.type, item.id, body, turn.rights, check=action.dry_run)
     turn.lasting()
     # It has changed where it is, not here.
     turn.change.forget(item.type, item.id)
@@ -33,31 +35,50 @@ async def modify(action: Action, item: Item, content: Mapping[str, Any], turn: T
 def patch_body(delta: Sequence[ItemDelta], content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body of the PATCH that makes these changes. Raises :class:`ActionFailed`."""
     body: dict[str, Any] = {}
+    now: dict[str, Any] = dict(content)
     for one in delta:
         if any(segment.startswith("[") for segment in one.path):
             raise ActionFailed(f"{shown(one.path)}: a machine's values have no ids")
+        if any(isinstance(_at(now, one.path[:end]), list) for end in range(1, len(one.path))):
+            raise ActionFailed(f"{shown(one.path)} leads into a list, which is set as a whole")
+        before = _at(now, one.path)
+        values = tuple(typed(value, before) for value in one.values)
+        try:
+            now = apply(now, (replace(one, values=values),))
+        except CannotApply as error:
+            raise ActionFailed(str(error)) from None
+        after = _at(now, one.path)
+        if one.kind != REPLACE and after == before:
+            continue
+        # A PATCH sets the whole property, null where there is to be none.
         *above, last = one.path
-        place: Any = body
+        place = body
         for segment in above:
             place = place.setdefault(segment, {})
             if not isinstance(place, dict):
                 raise ActionFailed(f"{shown(one.path)} contradicts another change")
-        now = list(values_at(dict(content), one.path))
-        if one.kind == DELETE or not one.values:
-            place[last] = None
-        else:
-            values = [typed(value, now) for value in one.values]
-            place[last] = values[0] if len(values) == 1 else values
+        place[last] = after
     return body
 
 
-def typed(value: Any, now: Sequence[Any]) -> Any:
+def _at(content: Any, path: Path) -> Any:
+    """Return the value at a path, None if there is none."""
+    for segment in path:
+        if not isinstance(content, Mapping) or segment not in content:
+            return None
+        content = content[segment]
+    return content
+
+
+def typed(value: Any, now: Any) -> Any:
     """Return a value of XML, which is a text, as what the property is at the moment."""
-    if not isinstance(value, str) or len(now) != 1:
+    if not isinstance(value, str):
         return value
-    if isinstance(now[0], bool):
+    if isinstance(now, list) and now:
+        return typed(value, now[0])
+    if isinstance(now, bool):
         return {"true": True, "false": False}.get(value, value)
-    if isinstance(now[0], int) and value.removeprefix("-").isdigit() and len(value) < 19:
+    if isinstance(now, int) and value.removeprefix("-").isdecimal() and len(value) < 19:
         return int(value)
     return value
 

@@ -62,6 +62,13 @@ class Rights(Protocol):
         """What it may do."""
 
 
+class Nobody:
+    """Who may do nothing."""
+
+    account = ""
+    privileges: frozenset[str] = frozenset()
+
+
 class Fleet(Protocol):
     """The machines, as their Redfish resources. Both raise :class:`ActionFailed`."""
 
@@ -156,26 +163,39 @@ class Turn:
     events: list[tuple[str, bytes]] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    #: The items as they are put out, each with why something has failed ("" for nothing).
+    shown: list[tuple[Any, str]] = field(default_factory=list)
+    #: Whether something has failed that did not end the script.
+    failed: bool = False
     stopped: Stopped | None = None
     _ordinal: int = 0
     #: Notes and lines of what was done for good, whatever becomes of the turn.
     _lasting: tuple[list[Note], list[str]] = field(default_factory=lambda: ([], []))
     _last: bool = False
 
+    @classmethod
+    def refused(cls, tools: Tools, number: int, change: Transaction, stopped: Stopped) -> Turn:
+        """Return the turn that is not begun: nobody may do anything any more."""
+        turn = cls(tools, Nobody(), number, change, stopped=stopped)
+        turn.say(f"The script was stopped: {stopped}")
+        return turn
+
     async def run(
-        self, unit: Expression | None, items: Sequence[Item], refused: ActionFailed | None = None
+        self,
+        unit: Expression | None,
+        items: Sequence[Item],
+        refused: ActionFailed | None = None,
+        *,
+        show: bool = False,
     ) -> None:
-        """Do the unit (None: nothing) unless it is refused; what comes of it is here then."""
+        """Do the unit (None: nothing) unless it is refused; what comes of it is here then.
+
+        ``show`` says whether the items are put out.
+        """
         try:
-            if refused is not None:
-                self.items = await self._failed(unit, items, refused)
-                return
-            self.items = await self._evaluate(unit, items) if unit is not None else list(items)
-            try:
-                self.writes = self.change.writes()
-            except RecordsError as error:
-                self.change.drop()
-                self.items = await self._failed(unit, items, told(error))
+            self.items = await self._done(unit, items, refused)
+            if show:
+                self.shown = [await self._output(item) for item in self.items]
         except Stopped as stopped:
             # Nothing of it is done: only that it failed is told, and what cannot be taken back.
             self.stopped = stopped
@@ -183,7 +203,20 @@ class Turn:
             self.events.clear()
             self.notes = [*self._lasting[0], *self.notes[-1:]]
             self.lines = [*self._lasting[1], *self.lines[-1:]]
-            self.items = []
+            self.items, self.writes, self.shown = [], [], []
+
+    async def _done(
+        self, unit: Expression | None, items: Sequence[Item], refused: ActionFailed | None
+    ) -> list[Item]:
+        if refused is not None:
+            return await self._failed(unit, items, refused)
+        found = await self._evaluate(unit, items) if unit is not None else list(items)
+        try:
+            self.writes = self.change.writes()
+        except RecordsError as error:
+            self.change.drop()
+            return await self._failed(unit, items, told(error))
+        return found
 
     async def _failed(
         self, unit: Expression | None, items: Sequence[Item], error: ActionFailed
@@ -278,6 +311,7 @@ class Turn:
         self.note(action, began, str(error), about)
         if not self.tools.continue_on_error:
             raise Stopped(error, action.element) from None
+        self.failed = True
         return [item.failing(str(error)) for item in items]
 
     def note(self, action: Action, began: float, failed: str = "", about: str = "") -> None:
@@ -329,17 +363,23 @@ class Turn:
 
     async def data(self, item: Item) -> Any:
         """Return an item as plain data, an object with its type, oid and version."""
+        return (await self._output(item))[0]
+
+    async def _output(self, item: Item) -> tuple[Any, str]:
+        """Return an item as plain data, and why something has failed with it."""
         if not item.type:
-            return item.value
+            return item.value, item.failed
         if item.gone is not None:
-            return object_data(item.type, item.id, "0", item.gone)
+            return object_data(item.type, item.id, "0", item.gone), item.failed
         try:
             record = await self.change.read(item.type, item.id)
         except RecordMissing as error:
             if not item.failed:
-                await self._fail(Action("read"), [item], told(error), time.perf_counter())
-            return {"@type": of_records(item.type).name, "oid": item.id}
-        return object_data(item.type, item.id, revision(record.rev), record.content)
+                reading = Action("read")
+                (item,) = await self._fail(reading, [item], told(error), time.perf_counter())
+            return {"@type": of_records(item.type).name, "oid": item.id}, item.failed
+        data = object_data(item.type, item.id, revision(record.rev), record.content)
+        return data, item.failed
 
 
 def properties(data: Any) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from odimra.jobs.bulk.items import name_of
@@ -44,4 +44,5 @@ def issues(content: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _order(moment: datetime) -> float:
-    return moment.timestamp()
+    # As where the status is computed from it, a time without a zone is one of UTC.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

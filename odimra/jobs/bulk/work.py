@@ -108,12 +108,15 @@ class Work:
     def _pop(self) -> None:
         frame = self.state.frames.pop()
         self._finder = None
-        # What is inside a loop ends once for each item: no measure of how far the run is.
-        inside = any(isinstance(self._plan.nodes[one.node], Loop) for one in self.state.frames)
-        if isinstance(self._plan.nodes[frame.node], Each | Find) and not inside:
-            self.state.leaves += 1
+        if isinstance(self._plan.nodes[frame.node], Each | Find):
+            self._leaf_ended(self.state)
         # Else the end of the last node would not be written.
         self._batches.dirty = True
+
+    def _leaf_ended(self, state: State) -> None:
+        # What is inside a loop ends once for each item: no measure of how far the run is.
+        if not any(isinstance(self._plan.nodes[one.node], Loop) for one in state.frames):
+            state.leaves += 1
 
     # Nodes that do something
 
@@ -127,7 +130,7 @@ class Work:
 
             def ended(state: State, commit: Commit, count: int) -> None:
                 state.frames.pop()
-                state.leaves += 1
+                self._leaf_ended(state)
 
             await self._batches.whole(node.unit, items, out, ended)
             return
