@@ -23,7 +23,8 @@ from odimra.jobs.bulk.turn import ActionFailed, Perform, Turn
 from odimra.jobs.bulk.types import ObjectType, UnknownObjectType, of_name
 from odimra.jobs.bulk.validation import issues
 from odimra.records import rights
-from odimra.records.errors import RecordExists, RecordMissing, RecordsError
+from odimra.records.errors import BadRecord, RecordExists, RecordMissing, RecordsError
+from odimra.records.model import check_id
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +89,7 @@ async def add(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
         name: one for name, one in value.items() if name not in ("@type", "oid", "version", "@ns")
     }
     content = computed(content, turn, action)
-    oid = value.get("oid")
-    if oid is not None and (not isinstance(oid, str) or not oid):
-        raise ActionFailed("oid: has to be a text")
+    oid = _oid(value)
     there = oid is not None and await _is_there(turn, kind, oid)
     if oid is not None and there:
         if not action.overwrite:
@@ -107,6 +106,19 @@ async def add(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
         await turn.change.put(kind.records, oid, content)
     _done(turn, action, "Added", named(kind, oid, content))
     return [Item(kind.records, oid)]
+
+
+def _oid(value: Mapping[str, Any]) -> str | None:
+    oid = value.get("oid")
+    if oid is None:
+        return None
+    if not isinstance(oid, str) or not oid:
+        raise ActionFailed("oid: has to be a text")
+    try:
+        check_id(oid)
+    except BadRecord as error:
+        raise ActionFailed(f"oid: {error.said}") from None
+    return oid
 
 
 async def _is_there(turn: Turn, kind: ObjectType, oid: str) -> bool:

@@ -244,3 +244,19 @@ def pipeline(*expressions: Any, **more: Any) -> dict[str, Any]:
 
 def replace(path: str, *values: Any) -> dict[str, Any]:
     return {"itemDelta": [{"modificationType": "replace", "path": path, "value": list(values)}]}
+
+
+#: The typed form of actions whose names are others there.
+TYPED = {"resolve": "resolveReference", "execute-script": "execute"}
+
+
+def typed(name: str, **parameters: Any) -> dict[str, Any]:
+    return {"@element": TYPED.get(name, name), **parameters}
+
+
+def children(output: Output) -> dict[str, tuple[str, int]]:
+    """Return the status and the number of the results of each operation."""
+    return {
+        one["operation"]: (one["status"], one.get("count", 1))
+        for one in output.result.get("partialResults", [])
+    }
