@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from odimra.clock import Clock
-from odimra.jobs.bulk.actions import with_computed
+from odimra.jobs.bulk.computed import with_computed
 from odimra.jobs.bulk.deltas import apply, parse_delta
 from odimra.jobs.bulk.finding import in_order
 from odimra.jobs.bulk.items import object_data

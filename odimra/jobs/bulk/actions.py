@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from odimra.jobs.bulk import deltas, machine_actions
+from odimra.jobs.bulk.computed import DISABLED, ENABLED, with_computed
 from odimra.jobs.bulk.deltas import ADD, CannotApply, ItemDelta
 from odimra.jobs.bulk.items import Item, name_of, named
 from odimra.jobs.bulk.language import Action
 from odimra.jobs.bulk.parameters import local
 from odimra.jobs.bulk.turn import ActionFailed, Perform, Turn
 from odimra.jobs.bulk.types import ObjectType, UnknownObjectType, of_name
-from odimra.jobs.bulk.validation import issues
+from odimra.jobs.bulk.validation import issues, references
 from odimra.records import rights
 from odimra.records.errors import BadRecord, RecordExists, RecordMissing, RecordsError
 from odimra.records.model import check_id
@@ -35,8 +35,6 @@ LOG_LEVELS: Mapping[str, int] = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
-#: What objects of all types have, and a scan or a client may have put there by other names.
-ENABLED, DISABLED = "enabled", "disabled"
 #: What midPoint calls the status of an event about something that failed.
 FAILURES = frozenset({"failure", "onlyFailure"})
 #: Longest line that a script writes into the service's log, in characters.
@@ -253,60 +251,6 @@ def computed(content: dict[str, Any], turn: Turn, action: Action) -> dict[str, A
     return with_computed(content, turn.tools.job.clock.now_ms())
 
 
-def with_computed(content: dict[str, Any], now: int) -> dict[str, Any]:
-    """Return a content with the effective status and the memberships that it comes to.
-
-    ``activation/effectiveStatus`` follows from administrativeStatus, validFrom and validTo at
-    ``now`` (ms since the epoch), ``roleMembershipRef`` from the assignments. Without activation or
-    assignments there is nothing to follow from them.
-    """
-    changed = content
-    activation = content.get("activation")
-    if isinstance(activation, Mapping):
-        status = _effective(activation, now)
-        if activation.get("effectiveStatus") != status:
-            changed = {**changed, "activation": {**activation, "effectiveStatus": status}}
-    if "assignment" in content or "roleMembershipRef" in content:
-        memberships = _memberships(content.get("assignment"))
-        if memberships != content.get("roleMembershipRef"):
-            changed = {**changed, "roleMembershipRef": memberships}
-            if not memberships:
-                del changed["roleMembershipRef"]
-    return changed
-
-
-def _effective(activation: Mapping[str, Any], now: int) -> str:
-    administrative = activation.get("administrativeStatus")
-    if isinstance(administrative, str) and administrative in ("disabled", "archived"):
-        return administrative
-    begin, end = (_instant(activation.get(name)) for name in ("validFrom", "validTo"))
-    if administrative != ENABLED and ((begin and now < begin) or (end and now >= end)):
-        return DISABLED
-    return ENABLED
-
-
-def _instant(value: Any) -> float | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-
-
-def _memberships(assignments: Any) -> list[dict[str, Any]]:
-    values = assignments if isinstance(assignments, list) else [assignments]
-    found: list[dict[str, Any]] = []
-    for one in values:
-        reference = one.get("targetRef") if isinstance(one, Mapping) else None
-        if isinstance(reference, Mapping) and "oid" in reference:
-            kept = {key: reference[key] for key in ("oid", "type", "relation") if key in reference}
-            if kept not in found:
-                found.append(kept)
-    return found
-
-
 async def resolve(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
     """Turn a reference into the object that it leads to."""
     (item,) = items
@@ -315,8 +259,11 @@ async def resolve(action: Action, items: Sequence[Item], turn: Turn) -> list[Ite
         return [item]
     if not isinstance(value, Mapping) or not isinstance(value.get("oid"), str):
         raise ActionFailed("the item is no reference")
+    called = value.get("type") or value.get("@type")
+    if not called:
+        raise ActionFailed("the reference names no type")
     try:
-        kind = of_name(local(str(value.get("type") or value.get("@type") or "")))
+        kind = of_name(local(str(called)))
     except UnknownObjectType as error:
         raise ActionFailed(str(error)) from None
     turn.may(rights.READ)
@@ -395,23 +342,6 @@ async def validate(action: Action, items: Sequence[Item], turn: Turn) -> list[It
             }
         )
     ]
-
-
-def references(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the references that an object and its assignments have, with their paths."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for name, value in content.items():
-        values = value if isinstance(value, list) else [value]
-        for one in values:
-            if not isinstance(one, Mapping):
-                continue
-            if name.endswith("Ref") and "oid" in one:
-                found.append((name, one))
-            elif name in deltas.NUMBERED:
-                target = one.get("targetRef")
-                if isinstance(target, Mapping) and "oid" in target:
-                    found.append((f"{name}/targetRef", target))
-    return found
 
 
 async def execute(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from odimra.jobs.bulk.deltas import NUMBERED
 from odimra.jobs.bulk.items import name_of
 
 STATUSES = ("enabled", "disabled", "archived")
@@ -46,3 +47,20 @@ def issues(content: Mapping[str, Any]) -> list[dict[str, str]]:
 def _order(moment: datetime) -> float:
     # As where the status is computed from it, a time without a zone is one of UTC.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def references(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the references that an object and its assignments have, with their paths."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for name, value in content.items():
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            if not isinstance(one, Mapping):
+                continue
+            if name.endswith("Ref") and "oid" in one:
+                found.append((name, one))
+            elif name in NUMBERED:
+                target = one.get("targetRef")
+                if isinstance(target, Mapping) and "oid" in target:
+                    found.append((f"{name}/targetRef", target))
+    return found
