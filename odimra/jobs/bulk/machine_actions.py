@@ -6,6 +6,7 @@ nothing the second time; an action is known again by the id of its task, and not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from odimra.jobs.bulk.turn import ActionFailed, Turn
 from odimra.records.errors import RecordMissing
 from odimra.tasks import Task, states
 
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 #: How often a task that a script waits for is looked at, in seconds.
 EVERY = 0.1
 
@@ -78,7 +80,7 @@ def typed(value: Any, now: Any) -> Any:
         return typed(value, now[0])
     if isinstance(now, bool):
         return {"true": True, "false": False}.get(value, value)
-    if isinstance(now, int) and value.removeprefix("-").isdecimal() and len(value) < 19:
+    if isinstance(now, int) and _INTEGER.fullmatch(value):
         return int(value)
     return value
 

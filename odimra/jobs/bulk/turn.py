@@ -259,24 +259,25 @@ class Turn:
             case language.Foreach(child, keep):
                 found = [one for item in items for one in await self._evaluate(child, [item])]
                 return found if keep else []
+            case language.Select() | language.Filter() | language.FilterContent():
+                return [one for item in items for one in await self._look(unit, item)]
+        raise AssertionError("a search is no part of a unit")
+
+    async def _look(
+        self, unit: language.Select | language.Filter | language.FilterContent, item: Item
+    ) -> list[Item]:
+        """Return what an expression makes of an item that only looks at it."""
+        data, failed = await self._output(item)
+        match unit:
             case language.Select(path):
-                return [
-                    Item(value=value)
-                    for item in items
-                    for value in values_at(await self.data(item), path)
-                ]
+                return [Item(value=value, failed=failed) for value in values_at(data, path)]
             case language.Filter(query):
                 assert query.test is not None
-                return [item for item in items if query.test(properties(await self.data(item)))]
+                properties = data if isinstance(data, Mapping) else {}  # a plain value has none
+                return [item.failing(failed)] if query.test(properties) else []
             case language.FilterContent(keep, remove):
-                return (
-                    [Item(value=pruning.kept(await self.data(item), keep)) for item in items]
-                    if keep
-                    else [
-                        Item(value=pruning.removed(await self.data(item), remove)) for item in items
-                    ]
-                )
-        raise AssertionError("a search is no part of a unit")
+                part = pruning.kept(data, keep) if keep else pruning.removed(data, remove)
+                return [Item(value=part, failed=failed)]
 
     async def _act(self, action: Action, items: Sequence[Item]) -> list[Item]:
         perform = self.tools.actions["." if action.redfish else action.name]
@@ -284,7 +285,9 @@ class Turn:
             return await self._perform(perform, action, items)
         found: list[Item] = []
         for item in items:
-            found += await self._perform(perform, action, (item,))
+            made = await self._perform(perform, action, (item,))
+            # What comes of an item that has failed is not as it should be either.
+            found += [one.failing(item.failed) for one in made] if item.failed else made
         return found
 
     async def _perform(self, perform: Perform, action: Action, items: Sequence[Item]) -> list[Item]:
@@ -380,11 +383,6 @@ class Turn:
             return {"@type": of_records(item.type).name, "oid": item.id}, item.failed
         data = object_data(item.type, item.id, revision(record.rev), record.content)
         return data, item.failed
-
-
-def properties(data: Any) -> Mapping[str, Any]:
-    """Return what conditions on an item are about: a plain value has no properties."""
-    return data if isinstance(data, Mapping) else {}
 
 
 def revision(rev: str) -> str:
