@@ -11,7 +11,7 @@ import pytest
 from odimra.jobs.bulk import finding, work
 from odimra.jobs.bulk.runs import Output
 from odimra.jobs.bulk.steps import BulkOptions
-from odimra.store import Store
+from odimra.store import Store, StoreOptions
 from tests.jobs.bulk.yard import TYPE, Yard, action, name_of, pipeline, replace, search
 
 GO_ON = {"options": {"continueOnAnyError": True}}
@@ -25,6 +25,7 @@ async def ran(
     async with Yard(store, options) as yard:
         yard.work()
         await yard.fill(count)
+        await yard.records.create("managed/role", {"name": "r"}, "r")
         return yard, await yard.run(script)
 
 
@@ -215,24 +216,18 @@ SCRIPTS = [
 async def test_how_a_run_is_cut_into_steps_makes_no_difference(
     valkey: str, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from odimra.store import StoreOptions
-
     found = []
     for size, page in ((1, 1), (2, 5), (5, 3), (100, 500)):
         monkeypatch.setattr(finding, "PAGE", page)
         options = StoreOptions(valkey, namespace=f"t{size}{id(script)}")
         store = await Store.open(options)
         yard, output = await ran(store, BulkOptions(flush_items=size), script)
-        await yard.records.create("managed/role", {"name": "r"}, "r")
         values = [
             {name: one for name, one in value.items() if name != "version"}
             for value in await yard.values(output)
         ]
-        counts = (
-            [(one["operation"], one.get("count")) for one in output.result["partialResults"]]
-            if "partialResults" in output.result
-            else []
-        )
+        partial = output.result.get("partialResults", [])
+        counts = [(one["operation"], one.get("count")) for one in partial]
         found.append((output.console, values, counts, output.turns))
         await store.close()
     assert found[0][0] or found[0][1]
