@@ -29,7 +29,7 @@ FIXED = frozenset({"oid", "version", "_id", "_rev"})
 #: Changes that one delta may make, and values that one change may add or delete.
 MOST = 1000
 #: Members of a text that is spelled in one way and compared in another.
-_POLY_STRING = frozenset({"orig", "norm"})
+_POLY_STRING = frozenset({"orig", "norm", "translation", "lang"})
 #: The relation that a reference has which names none.
 DEFAULT_RELATION = "default"
 
@@ -187,7 +187,7 @@ def _plain(value: Any) -> tuple[bool, Any] | None:
     """Return by what a plain value or PolyString is found among many; None for all others."""
     if isinstance(value, Mapping):
         value = value.get("orig") if value.keys() <= _POLY_STRING else None
-    if isinstance(value, list) or value is None:
+    if isinstance(value, list | Mapping) or value is None:
         return None
     return isinstance(value, bool), value
 

@@ -73,6 +73,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
      delta("add", "a", {"orig": "x", "norm": "x"}), {"a": "x"}),
     ("a text that is there as PolyString", {"a": {"orig": "x", "norm": "x"}},
      delta("add", "a", "x"), {"a": {"orig": "x", "norm": "x"}}),
+    ("what is spelled like a PolyString", {"a": {"orig": {}}}, delta("add", "a", {"orig": {}}),
+     {"a": {"orig": {}}}),
     ("a list", {"a": [[1]]}, delta("add", "a", [1]), {"a": [[1]]}),
     ("a container", {"a": [{"b": 1}]}, delta("add", "a", {"b": 2}), {"a": [{"b": 1}, {"b": 2}]}),
     ("a container that is there", {"a": [{"b": 1}]}, delta("add", "a", {"b": 1}),
