@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import pytest
 
 from odimra.jobs.bulk.runs import Output, result_of
+from odimra.jobs.bulk.results import Note
 from odimra.jobs.bulk.state import State
 from odimra.store import Store
 from odimra.tasks import states
-from tests.jobs.bulk.yard import Yard, action, children, name_of, pipeline, replace, search
+from tests.jobs.bulk.yard import TYPE, Yard, action, name_of, pipeline, replace, search
 
 GO_ON = {"options": {"continueOnAnyError": True}}
 ODD = {"filter": {"text": "odd = true"}}
@@ -94,7 +96,17 @@ async def test_the_turn_that_fails_writes_nothing_at_all(yard: Yard) -> None:
         "Modified user:u00000(u00000)",
         f"Failed to modify user:u00001(u00001) (error: {SAID})",
     ]
-    assert children(output)["modify"] == ("fatal_error", 1)
+    found = [(one["status"], one.get("count")) for one in output.result["partialResults"]]
+    assert found == [("success", 2), ("fatal_error", None)]
+
+
+async def test_so_does_the_turn_whose_outcome_cannot_be_shown(yard: Yard) -> None:
+    await fill(yard, 1)
+    inner = {"sequence": [action("delete"), action("resolve")]}
+    output = await yard.run(pipeline(search(), {"@element": "foreach", **inner}))
+    assert (output.result["status"], output.http_status) == ("fatal_error", 404)
+    assert (await yard.content(name_of(0)))["name"] == name_of(0)
+    assert output.console.startswith("Failed to read user:u00000")
 
 
 # With continueOnAnyError the script goes on
@@ -292,6 +304,79 @@ async def test_a_run_that_is_cancelled_says_so(store: Store) -> None:
     assert output.result["partialResults"] == [
         {"operation": "executeScript", "status": "fatal_error", "message": said}
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "http"),
+    [("success", 200), ("warning", 200), ("partial_error", 250), ("handled_error", 240)],
+)
+async def test_what_http_is_told_of_a_status(yard: Yard, status: str, http: int) -> None:
+    output = await yard.run(pipeline(action("log")))
+    state = State()
+    state.summary.add(Note("x", status))
+    result, found = result_of(output.task, state)
+    assert (result["status"], found) == (status, http)
+
+
+# Others
+
+
+def changing(yard: Yard, times: int) -> list[int]:
+    """Have the script ``x`` change an object, and somebody else change it meanwhile so often."""
+    seen: list[int] = []
+
+    async def run(bindings: Mapping[str, Any], change: Any) -> Any:
+        _, oid = bindings["objectID"].rsplit("/", 1)
+        await change.patch(
+            TYPE, oid, [{"operation": "replace", "field": "/mine", "value": True}], None
+        )
+        seen.append(len(seen))
+        if len(seen) <= times:
+            await yard.records.update(TYPE, name_of(0), {"name": "x", "theirs": len(seen)}, None)
+
+    yard.scripts.named["x"] = run
+    return seen
+
+
+@pytest.mark.parametrize("times", [1, 9, 12])
+async def test_what_others_have_changed_meanwhile_is_done_anew(yard: Yard, times: int) -> None:
+    await fill(yard, 1)
+    seen = changing(yard, times)
+    output = await yard.run(pipeline(search(), action("execute-script", script="x")))
+    assert output.result["status"] == "success"
+    assert output.console.count("Executed") == 1
+    assert len(seen) == times + 1
+    assert await yard.content(name_of(0)) == {"name": "x", "theirs": times, "mine": True}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_what_others_change_all_the_time_is_given_up(yard: Yard, whole: bool) -> None:
+    await fill(yard, 1)
+    changing(yard, 1000)
+    run = action("execute-script", script="x", forWholeInput=whole)
+    output = await yard.run(pipeline(search(), run))
+    assert (output.result["status"], output.http_status) == ("fatal_error", 409)
+    assert "all the time" in output.result["message"]
+    assert "mine" not in await yard.content(name_of(0))
+
+
+async def test_others_are_not_held_up_by_what_is_given_up(yard: Yard) -> None:
+    await fill(yard, 3)
+    changing(yard, 1000)
+
+    script = pipeline(search(), action("execute-script", script="x"), **GO_ON)
+    yard.scripts.named["x"] = only_first(yard.scripts.named["x"], yard)
+    output = await yard.run(script)
+    assert output.console.count("Executed") == 2
+    assert output.console.count("others change it all the time") == 1
+
+
+def only_first(script: Any, yard: Yard) -> Any:
+    async def run(bindings: Mapping[str, Any], change: Any) -> Any:
+        if bindings["objectID"].endswith(name_of(0)):
+            await script(bindings, change)
+
+    return run
 
 
 async def test_a_run_that_was_given_up_says_so(yard: Yard) -> None:

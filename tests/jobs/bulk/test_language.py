@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from odimra.engine import JobContext
+from odimra.jobs.bulk import work
+from odimra.jobs.bulk.steps import BulkOptions
 from tests.jobs.bulk.yard import Yard, action, pipeline, replace, search
 
 
@@ -248,6 +251,61 @@ async def test_foreach_in_foreach_keeps_the_order(yard: Yard) -> None:
     await yard.fill(1)
     loop = {"foreach": {"foreach": {"pipeline": [search(), select("name")]}}}
     assert await put_out(yard, {**loop, **given(1, 2)}) == ["u00000", "u00000"]
+
+
+async def test_each_round_of_a_loop_has_lists_of_its_own(yard: Yard) -> None:
+    await yard.fill(2)
+    once = {"@element": "foreach", "pipeline": [search(), action("notify", forWholeInput=True)]}
+    assert len(await put_out(yard, pipeline(once, **given(1, 2, 3)))) == 6
+    both = {"@element": "foreach", "pipeline": [search(), search(), select("name")]}
+    assert len(await put_out(yard, pipeline(both, **given(1, 2, 3)))) == 12
+
+
+async def test_objects_that_depend_on_each_other_are_done_one_after_the_other(yard: Yard) -> None:
+    """The first is changed, and each other one looks at it."""
+    await yard.fill(8)
+    target = {"oid": "u00000", "type": "UserType"}
+    asked = {"paging": {"offset": 0, "maxSize": 6}}
+    script = pipeline(search(query=asked), action("assign", targetRef=target), select("oid"))
+    assert await put_out(yard, script) == [f"u{number:05d}" for number in range(6)]
+    assert ["assignment" in await yard.content(f"u{number:05d}") for number in range(8)] == [
+        True
+    ] * 6 + [False] * 2
+
+
+# Progress
+
+
+@pytest.mark.parametrize(
+    ("script", "nodes"),
+    [
+        (pipeline(search(), action("log")), 1),
+        (pipeline(search(), action("resolve"), action("log")), 3),
+        (pipeline(search(), action("notify", forWholeInput=True), action("log")), 3),
+        (pipeline({"@element": "foreach", "pipeline": [search(), search()]}, action("log"),
+                  **given(*range(5))), 3),
+    ],
+)  # fmt: skip
+async def test_how_far_a_run_is_never_goes_back(
+    yard: Yard, script: Any, nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    progress = JobContext.progress
+
+    async def telling(job: JobContext, percent: int) -> None:
+        told.append(percent)
+        await progress(job, percent)
+
+    monkeypatch.setattr(JobContext, "progress", telling)
+    monkeypatch.setattr(work, "TELL_MS", 0)
+    yard.kind._options = BulkOptions(flush_items=10)
+    await yard.fill(50)
+    output = await yard.run(script)
+    assert output.result["status"] == "success"
+    assert output.task.percent_complete == 100
+    assert told == sorted(told)
+    assert told[0] <= 100 / nodes and told[-1] <= 99
+    assert len(set(told)) >= 4
 
 
 # Values: select, filter, filterContent

@@ -110,6 +110,18 @@ async def test_an_action_is_called_and_its_task_awaited(yard: Yard) -> None:
     assert [value["oid"] for value in await yard.values(output)] == ["s1", "s2"]
 
 
+async def test_a_machine_is_put_out_as_it_is_after_the_call(yard: Yard) -> None:
+    act = yard.machines.act
+
+    async def acting(type_: str, id: str, *args: Any, **options: Any) -> str | None:
+        yard.machines.systems[id]["PowerState"] = "Off"
+        return await act(type_, id, *args, **options)
+
+    yard.machines.act = acting  # type: ignore[method-assign]
+    output = await yard.run(pipeline(one(), action("ComputerSystem.Reset")))
+    assert [value["PowerState"] for value in await yard.values(output)] == ["Off"]
+
+
 async def test_a_dry_run_calls_nothing(yard: Yard) -> None:
     reset = action("ComputerSystem.Reset", ResetType="On", dryRun="true")
     output = await yard.run(pipeline(one(), reset))
