@@ -41,7 +41,11 @@ FAILURES = frozenset({"failure", "onlyFailure"})
 LONGEST_LINE = 1000
 
 
-def _done(turn: Turn, action: Action, word: str, about: str) -> None:
+def _done(
+    turn: Turn, action: Action, word: str, kind: ObjectType, id: str, content: Mapping[str, Any]
+) -> None:
+    # To name it takes a while, and nobody may see it.
+    about = "" if turn.quiet else named(kind, id, content)
     turn.say(f"{word} {about}{' (dry run)' if action.dry_run else ''}")
 
 
@@ -95,14 +99,14 @@ async def add(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
         await _write(action, Item(kind.records, oid), turn, content)
     elif action.dry_run:
         turn.tools.records.encode(content)
-        _done(turn, action, "Added", named(kind, oid or "(new)", content))
+        _done(turn, action, "Added", kind, oid or "(new)", content)
         return [item]
     else:
         # The same one if the turn has to be done again: its number makes it known.
         made = await turn.change.create(kind.records, content, oid or str(turn.new_uuid(kind.name)))
         oid = made.id
         await turn.change.put(kind.records, oid, content)
-    _done(turn, action, "Added", named(kind, oid, content))
+    _done(turn, action, "Added", kind, oid, content)
     return [Item(kind.records, oid)]
 
 
@@ -139,7 +143,7 @@ async def modify(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
     else:
         turn.may_write()
         await _write(action, item, turn, computed(_changed(content, delta), turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -154,10 +158,10 @@ async def delete(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
             return [item if item.gone is not None else replace(item, gone={})]
         raise
     if action.dry_run:
-        _done(turn, action, "Deleted", named(kind, item.id, content))
+        _done(turn, action, "Deleted", kind, item.id, content)
         return [item]
     await turn.change.delete(item.type, item.id, None)
-    _done(turn, action, "Deleted", named(kind, item.id, content))
+    _done(turn, action, "Deleted", kind, item.id, content)
     return [Item(item.type, item.id, gone=content, failed=item.failed)]
 
 
@@ -177,7 +181,7 @@ async def _activate(action: Action, item: Item, turn: Turn, status: str, word: s
     activation = dict(before) if isinstance(before, Mapping) else {}
     changed = {**content, "activation": {**activation, "administrativeStatus": status}}
     await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, word, named(kind, item.id, content))
+    _done(turn, action, word, kind, item.id, content)
     return [item]
 
 
@@ -190,7 +194,7 @@ async def assign(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         await _exists(turn, one)
     changed = _changed(content, [ItemDelta(ADD, ("assignment",), wanted)])
     await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -225,7 +229,7 @@ async def unassign(action: Action, items: Sequence[Item], turn: Turn) -> list[It
         if not left:
             del changed["assignment"]
         await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -240,7 +244,7 @@ async def recompute(action: Action, items: Sequence[Item], turn: Turn) -> list[I
         changed = with_computed(content, turn.tools.job.clock.now_ms())
         if changed != content:
             await _write(action, item, turn, changed)
-    _done(turn, action, "Recomputed", named(kind, item.id, content))
+    _done(turn, action, "Recomputed", kind, item.id, content)
     return [item]
 
 

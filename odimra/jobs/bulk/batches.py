@@ -128,6 +128,8 @@ class Batches:
         *,
         show: bool,
     ) -> list[Turn]:
+        quiet = self.state.console >= self._options.max_console
+
         async def turn(at: int) -> Turn:
             change = Transaction(self._tools.records)
             one = adopted[at]
@@ -139,6 +141,7 @@ class Batches:
             except Stopped as stopped:
                 # What was done before that is told all the same.
                 return Turn.refused(self._tools, number, change, stopped)
+            made.quiet = quiet
             gone = unit is None and one is None
             if gone or (left and left[at]):
                 return made  # it is not meant any more
@@ -262,7 +265,11 @@ class Batches:
 
     def _gather(self, turn: Turn, out: int, commit: Commit, after: State) -> None:
         commit.writes += turn.writes
-        commit.lines += turn.lines
+        if turn.quiet:
+            commit.unsaid += len(turn.lines)
+        else:
+            commit.lines += turn.lines
+            after.console += sum(len(line.encode()) + 1 for line in turn.lines)
         commit.events += turn.events
         for note in turn.notes:
             after.summary.add(note)

@@ -81,9 +81,9 @@ class Plan:
         self.root = self._node(expression)
 
     @property
-    def leaves(self) -> int:
-        """How many nodes there are that do something."""
-        return sum(isinstance(node, Each | Find) for node in self.nodes)
+    def parts(self) -> int:
+        """How many nodes there are one after the other; a loop is one, whatever is inside."""
+        return _parts(self.root)
 
     def _add(self, node: Node) -> Node:
         self.nodes.append(node)
@@ -134,6 +134,10 @@ class Plan:
         if waiting is not None:
             nodes.append(self._add(Find(self._next, waiting)))
         return tuple(nodes)
+
+
+def _parts(node: Node) -> int:
+    return sum(map(_parts, node.children)) if isinstance(node, Chain) else 1
 
 
 def is_unit(expression: Expression) -> bool:

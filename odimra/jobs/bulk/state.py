@@ -50,8 +50,9 @@ class State:
     """A run: its frames, the innermost last, and its sums.
 
     ``turns`` were taken, ``passed`` of them to find an object only, ``failures`` with an error that
-    did not end the script; ``items`` of data were put out. ``leaves`` that do something have ended.
-    ``stopped`` is why the script ended early: message, element, status of HTTP.
+    did not end the script; ``items`` of data and ``console`` bytes of text were put out.
+    ``parts`` of the plan have ended. ``stopped`` is why the script ended early: message,
+    element, status of HTTP.
     """
 
     frames: list[Frame] = field(default_factory=list)
@@ -59,8 +60,9 @@ class State:
     turns: int = 0
     passed: int = 0
     items: int = 0
+    console: int = 0
     failures: int = 0
-    leaves: int = 0
+    parts: int = 0
     stopped: tuple[str, str, int] | None = None
     begun: bool = False
 
@@ -83,8 +85,9 @@ class State:
                 "turns": self.turns,
                 "passed": self.passed,
                 "items": self.items,
+                "console": self.console,
                 "failures": self.failures,
-                "leaves": self.leaves,
+                "parts": self.parts,
                 "stopped": self.stopped,
                 "begun": self.begun,
             }
@@ -100,8 +103,9 @@ class State:
             kept["turns"],
             kept["passed"],
             kept["items"],
+            kept["console"],
             kept["failures"],
-            kept["leaves"],
+            kept["parts"],
             None if kept["stopped"] is None else tuple(kept["stopped"]),
             kept["begun"],
         )

@@ -167,6 +167,8 @@ class Turn:
     shown: list[tuple[Any, str]] = field(default_factory=list)
     #: Whether something has failed that did not end the script.
     failed: bool = False
+    #: Whether the console output is full: then lines are only counted.
+    quiet: bool = False
     stopped: Stopped | None = None
     _ordinal: int = 0
     #: Notes and lines of what was done for good, whatever becomes of the turn.
@@ -327,7 +329,8 @@ class Turn:
 
     def say(self, line: str) -> None:
         """Add a line to the console output."""
-        self.lines.append(" ".join(line.split())[:1000])
+        # Nobody will see one that is only counted.
+        self.lines.append("" if self.quiet else " ".join(line.split())[:1000])
 
     async def _about(self, items: Sequence[Item]) -> str:
         if len(items) != 1:

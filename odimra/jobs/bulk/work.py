@@ -41,6 +41,7 @@ class Work:
         self._finder: tuple[int, int, Finder] | None = None
         self._total = 0
         self._told = 0
+        self._percent = tools.job.task.percent_complete or 0
 
     @property
     def state(self) -> State:
@@ -108,15 +109,17 @@ class Work:
     def _pop(self) -> None:
         frame = self.state.frames.pop()
         self._finder = None
-        if isinstance(self._plan.nodes[frame.node], Each | Find):
-            self._leaf_ended(self.state)
+        self._ended(frame, self.state)
         # Else the end of the last node would not be written.
         self._batches.dirty = True
 
-    def _leaf_ended(self, state: State) -> None:
-        # What is inside a loop ends once for each item: no measure of how far the run is.
-        if not any(isinstance(self._plan.nodes[one.node], Loop) for one in state.frames):
-            state.leaves += 1
+    def _ended(self, frame: Frame, state: State) -> None:
+        """Count a part of the script that has ended; what is inside a loop is none of its own."""
+        above = [self._plan.nodes[one.node] for one in state.frames]
+        if all(isinstance(one, Chain) for one in (self._plan.nodes[frame.node], *above)):
+            return
+        if not any(isinstance(one, Loop) for one in above):
+            state.parts += 1
 
     # Nodes that do something
 
@@ -129,8 +132,7 @@ class Work:
                 raise Stopped(ActionFailed(said), "")
 
             def ended(state: State, commit: Commit, count: int) -> None:
-                state.frames.pop()
-                self._leaf_ended(state)
+                self._ended(state.frames.pop(), state)
 
             await self._batches.whole(node.unit, items, out, ended)
             return
@@ -148,11 +150,7 @@ class Work:
                 commit.takes.append((source, count))
 
         await self._batches.do(node.unit, items, None, out, taken)
-        left = await self._steps.length(source) if source is not None and self._due() else 0
-        await self._tell(self._looked() / max(1, self._looked() + left))
-
-    def _looked(self) -> int:
-        return self.state.frames[-1].looked if self.state.frames else 0
+        await self._tell()
 
     async def _find(self, node: Find, frame: Frame) -> None:
         if frame.at >= await self._rounds(frame):
@@ -200,7 +198,7 @@ class Work:
             still=lambda one: meets(node.search, one.kept.record),
         )
         finder.back(found[done:])
-        await self._tell(self._looked() / max(1, self._total))
+        await self._tell()
 
     async def _ordered(self, node: Find, frame: Frame) -> None:
         """Find all in order; nothing is done with them here, so they are handed on at once."""
@@ -251,11 +249,29 @@ class Work:
     def _due(self) -> bool:
         return self._tools.job.clock.now_ms() - self._told >= TELL_MS
 
-    async def _tell(self, fraction: float) -> None:
+    async def _tell(self) -> None:
         """Tell how far the run is, not too often."""
-        if not self._due():
+        if not self._due() or not self.state.frames:
             return
         self._told = self._tools.job.clock.now_ms()
-        leaves = max(1, self._plan.leaves)
-        percent = (self.state.leaves + min(1.0, fraction)) * 100 / leaves
-        await self._tools.job.progress(min(99, round(percent)))
+        part = next(one for one in self.state.frames if not self._chains(one))
+        done = self.state.parts + min(1.0, await self._fraction(part))
+        # Others add and remove objects meanwhile: it may be less than it was.
+        self._percent = max(self._percent, min(99, int(done * 100 / self._plan.parts)))
+        await self._tools.job.progress(self._percent)
+
+    def _chains(self, frame: Frame) -> bool:
+        return isinstance(self._plan.nodes[frame.node], Chain)
+
+    async def _fraction(self, frame: Frame) -> float:
+        """Return how much of what a node takes is done, 1 for all."""
+        match self._plan.nodes[frame.node]:
+            case Find():
+                looked = min(1.0, frame.looked / max(1, self._total))
+                return (frame.at + looked) / await self._rounds(frame)
+            case Loop():
+                return (frame.at - 1) / await self._rounds(frame)
+        if frame.source is None or frame.items is not None or frame.shared:
+            return frame.at / await self._rounds(frame)
+        # What was taken is there no more.
+        return frame.looked / max(1, frame.looked + await self._steps.length(frame.source))

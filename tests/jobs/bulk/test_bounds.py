@@ -116,6 +116,24 @@ async def test_behind_a_line_that_is_left_out_there_is_none(store: Store) -> Non
     assert output.hidden_lines == 5
 
 
+async def test_lines_of_what_was_not_done_are_not_counted(store: Store) -> None:
+    """Whoever cannot see the lines is told as many as there would have been."""
+    inner = [action("log"), action("log"), action("assign", role="r" * 3)]
+    failing = [search(), {"@element": "foreach", "pipeline": inner}]
+    script = {
+        "sequence": [search(action=action("log")), {"@element": "pipeline", "@value": failing}]
+    }
+    counts = []
+    for room in (10_000, 1):
+        async with Yard(store, BulkOptions(max_console=room, flush_items=1)) as yard:
+            yard.work()
+            await yard.records.create(TYPE, {"name": "a"}, f"a{room}")
+            output = await yard.run(script)
+            counts.append(len(output.console.splitlines()) + output.hidden_lines)
+            await yard.records.delete(TYPE, f"a{room}", None)
+    assert counts == [2, 2]
+
+
 # Records
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from odimra.jobs.bulk.runs import Output, result_of
 from odimra.jobs.bulk.results import Note
+from odimra.jobs.bulk.runs import Output, result_of
 from odimra.jobs.bulk.state import State
 from odimra.store import Store
 from odimra.tasks import states
