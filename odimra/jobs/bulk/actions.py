@@ -16,7 +16,7 @@ import orjson
 from odimra.jobs.bulk import deltas, machine_actions
 from odimra.jobs.bulk.computed import DISABLED, ENABLED, with_computed
 from odimra.jobs.bulk.deltas import ADD, CannotApply, ItemDelta
-from odimra.jobs.bulk.items import Item, name_of, named
+from odimra.jobs.bulk.items import TOO_DEEP, Item, flat, name_of, named
 from odimra.jobs.bulk.language import Action
 from odimra.jobs.bulk.parameters import local
 from odimra.jobs.bulk.turn import ActionFailed, Perform, Turn
@@ -353,23 +353,28 @@ async def execute(action: Action, items: Sequence[Item], turn: Turn) -> list[Ite
     turn.may(rights.READ)
     given = action.parameters
     inputs = [await turn.data(item) for item in items]
-    whole = given["whole"] and len(items) != 1
+    single = items[0] if len(items) == 1 and items[0].type else None
     bindings = {
-        "input": inputs if whole or given["whole"] else inputs[0],
-        "objectID": f"{items[0].type}/{items[0].id}" if len(items) == 1 else "",
+        "input": inputs if given["whole"] else inputs[0],
+        "objectID": f"{single.type}/{single.id}" if single is not None else None,
         "task": {"oid": turn.tools.job.task.id.removeprefix("task")},
         "actor": {"name": turn.rights.account},
     }
     fork, full = turn.change.fork(), None
-    if len(items) == 1 and items[0].type and items[0].gone is None:
-        full = (await fork.read(items[0].type, items[0].id)).full
+    if single is not None and single.gone is None:
+        full = (await fork.read(single.type, single.id)).full
     value = await turn.tools.script(given["code"], bindings, fork, full)
+    if given["output"]:
+        try:
+            flat(value)
+        except TypeError:
+            raise ActionFailed(f"its value cannot be put out: {TOO_DEEP}") from None
     turn.change.join(fork)
     if not given["quiet"]:
         about = f"{len(items)} items"
-        if len(items) == 1 and items[0].type:
-            kind, content = await turn.object(items[0])
-            about = named(kind, items[0].id, content)
+        if single is not None:
+            kind, content = await turn.object(single)
+            about = named(kind, single.id, content)
         turn.say(f"Executed script on {about}")
     if not given["output"]:
         return list(items)

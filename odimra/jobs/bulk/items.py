@@ -15,6 +15,12 @@ import orjson
 from odimra.jobs.bulk.types import ObjectType, of_records
 from odimra.tasks.payload import mask
 
+#: How deep the data may be nested that is put out; far more than may come in by a request.
+DEEPEST = 200
+TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
+#: How deep the JSON may be nested that is written at all.
+_DEEPEST_JSON = 254
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -32,9 +38,14 @@ class Item:
 
     def stored(self) -> bytes:
         """Return the item as it is kept between two expressions."""
-        kept: dict[str, Any] = {"t": self.type, "i": self.id} if self.type else {"v": self.value}
+        # Apart: what a record holds may be nested as deeply as can be written at all.
+        kept: dict[str, Any] = (
+            {"t": self.type, "i": self.id}
+            if self.type
+            else {"v": orjson.Fragment(orjson.dumps(self.value))}
+        )
         if self.gone is not None:
-            kept["g"] = self.gone
+            kept["g"] = orjson.Fragment(orjson.dumps(self.gone))
         if self.failed:
             kept["f"] = self.failed
         return orjson.dumps(kept)
@@ -75,9 +86,23 @@ def object_data(type_: str, id: str, rev: str, content: Mapping[str, Any]) -> di
     return {"@type": of_records(type_).name, "oid": id, **versioned, **kept}
 
 
+def flat(data: Any) -> bytes:
+    """Return data as JSON. Raises :class:`TypeError` when it is nested too deeply to be shown."""
+    raw = orjson.dumps(data)
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST:  # hardly ever
+        for _ in range(_DEEPEST_JSON - DEEPEST):
+            data = [data]
+        orjson.dumps(data)
+    return raw
+
+
 def output(data: Any, failed: str, *, with_result: bool) -> bytes:
     """Return an item of the data output as it is kept: its value, and its result if wanted."""
-    shown: dict[str, Any] = {"value": mask(data)}
+    try:
+        value: orjson.Fragment | None = orjson.Fragment(flat(mask(data)))
+    except TypeError:
+        value, failed = None, failed or TOO_DEEP
+    shown: dict[str, Any] = {"value": value}
     if with_result:
         shown["result"] = {
             "operation": "process",

@@ -23,6 +23,7 @@ from odimra.jobs.bulk.work import Work
 from odimra.jobs.scripts import ScriptFailed
 from odimra.records.records import Records
 from odimra.records.transaction import Transaction
+from odimra.scripting import UNDEFINED
 from odimra.store import Store
 from odimra.tasks import Result, TaskMessage, Tasks, states
 
@@ -88,9 +89,10 @@ class BulkScript:
 
         async def inner(source: str, bindings: Any, change: Transaction, full: Any) -> Any:
             try:
-                return await self._scripts.run(source, bindings, change, account, full)
+                value = await self._scripts.run(source, bindings, change, account, full)
             except ScriptFailed as error:
                 raise ActionFailed(str(error)) from None
+            return None if value is UNDEFINED else value
 
         tools = Tools(
             self._records,

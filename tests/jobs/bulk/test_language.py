@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from odimra.engine import JobContext
-from odimra.jobs.bulk import work
-from odimra.jobs.bulk.steps import BulkOptions
 from tests.jobs.bulk.yard import Yard, action, pipeline, replace, search
 
 
@@ -271,41 +268,6 @@ async def test_objects_that_depend_on_each_other_are_done_one_after_the_other(ya
     assert ["assignment" in await yard.content(f"u{number:05d}") for number in range(8)] == [
         True
     ] * 6 + [False] * 2
-
-
-# Progress
-
-
-@pytest.mark.parametrize(
-    ("script", "nodes"),
-    [
-        (pipeline(search(), action("log")), 1),
-        (pipeline(search(), action("resolve"), action("log")), 3),
-        (pipeline(search(), action("notify", forWholeInput=True), action("log")), 3),
-        (pipeline({"@element": "foreach", "pipeline": [search(), search()]}, action("log"),
-                  **given(*range(5))), 3),
-    ],
-)  # fmt: skip
-async def test_how_far_a_run_is_never_goes_back(
-    yard: Yard, script: Any, nodes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[int] = []
-    progress = JobContext.progress
-
-    async def telling(job: JobContext, percent: int) -> None:
-        told.append(percent)
-        await progress(job, percent)
-
-    monkeypatch.setattr(JobContext, "progress", telling)
-    monkeypatch.setattr(work, "TELL_MS", 0)
-    yard.kind._options = BulkOptions(flush_items=10)
-    await yard.fill(50)
-    output = await yard.run(script)
-    assert output.result["status"] == "success"
-    assert output.task.percent_complete == 100
-    assert told == sorted(told)
-    assert told[0] <= 100 / nodes and told[-1] <= 99
-    assert len(set(told)) >= 4
 
 
 # Values: select, filter, filterContent
