@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from odimra.jobs.bulk import element_query
+from odimra.jobs.bulk.comparing import local
 from odimra.jobs.bulk.errors import BadQuery
-from odimra.jobs.bulk.predicates import Test, local
+from odimra.jobs.bulk.predicates import Test
 from odimra.records.conditions import condition
 
 __all__ = ["BadQuery", "Query", "Test", "parse_query"]
