@@ -21,6 +21,7 @@ __all__ = ["BadQuery", "Query", "Test", "parse_query"]
 MOST: Final = 10**9
 #: Properties that results are ordered by, at most.
 MOST_ORDERS: Final = 8
+_PARTS: Final = frozenset({"filter", "paging"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,14 @@ def parse_query(data: Any, variables: Mapping[str, Any]) -> Query:
         data = {"text": data}
     if not isinstance(data, Mapping):
         raise BadQuery("query", "has to be an object")
-    given = {name: value for name, value in data.items() if not name.startswith("@")}
-    if "filter" in given or "paging" in given or not given:
-        unknown = set(given) - {"filter", "paging", "description"}
-        if unknown:
-            raise BadQuery(min(unknown), "is no part of a query")
-        order, offset, max_size = _paging(given.get("paging"))
-        asked = given.get("filter")
+    parts = {name for name in data if not name.startswith("@")} - {"description"}
+    if "@element" in data or (parts and not parts & _PARTS):
+        order, offset, max_size, asked = (), 0, None, data
     else:
-        order, offset, max_size, asked = (), 0, None, given
+        if parts - _PARTS:
+            raise BadQuery(min(parts - _PARTS), "is no part of a query")
+        order, offset, max_size = _paging(data.get("paging"))
+        asked = data.get("filter")
     if asked in (None, "", {}):
         return Query(None, order, offset, max_size)
     tree = element_query.parse_filter(asked, variables)

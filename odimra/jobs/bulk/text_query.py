@@ -68,8 +68,10 @@ GRAMMAR: Final = rf"""
 _PIECE = re.compile(
     rf"(?P<quiet>{_TEXT}|[\"'][\s\S]*|//[^\r\n]*)|(?P<matches>\bmatches\s*+\()|[()]"
 )
+#: An operator, that is behind a path, of those that are not supported.
 _UNSUPPORTED = re.compile(
-    rf"[\w.@#\])\"]\s+(?:not\s+)?({'|'.join(sorted(words.UNSUPPORTED))})\b(?![/.:=-])"
+    r"(?:(?<!\b(?i:and))(?<!\b(?i:or))(?<!\b(?i:not))(?<=[\w.@#\]])\s+|\b(?i:not)\s+)"
+    rf"({'|'.join(sorted(words.UNSUPPORTED))})\b(?!\s*[/.:=<>!-])",
 )
 
 
