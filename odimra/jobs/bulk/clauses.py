@@ -77,8 +77,8 @@ def _clauses(data: Any, where: str, joined: str, *, listing: bool, alone: bool) 
         elif not value:
             raise BadQuery(f"{where}/{name[:40]}", "has no filter")
         elif name in _JOINING and _of_one(name, value, where, joined, listing or alone):
-            found.append(Clause(name, value, listing=True))
-        elif name == "not" and len(value) > 1 and (listing or alone):
+            found.append(Clause(name, value))
+        elif name == "not" and len(value) > 1 and alone:
             raise BadQuery(f"{where}/not", "takes one filter")
         else:
             found += [Clause(name, one, listing) for one in value]
@@ -87,11 +87,10 @@ def _clauses(data: Any, where: str, joined: str, *, listing: bool, alone: bool) 
 
 def _of_one(name: str, items: list[Any], where: str, joined: str, listing: bool) -> bool:
     """Tell whether the items of a list are the filters of one ``and`` or ``or``."""
-    if listing or len(items) == 1:
+    if listing or any(isinstance(one, Mapping) and "@element" in one for one in items):
         return True
-    if any(isinstance(one, Mapping) and "@element" in one for one in items):
-        return True
-    if name != joined and all(isinstance(one, Mapping) and _single(one) for one in items):
+    alike = len(items) == 1 or name == joined  # then both come to the same
+    if not alike and all(isinstance(one, Mapping) and _single(one) for one in items):
         raise BadQuery(
             f"{where}/{name}",
             f"several '{name}' of one filter each, or one of several? Put the filters of one into "

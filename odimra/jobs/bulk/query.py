@@ -48,16 +48,18 @@ def parse_query(data: Any, variables: Mapping[str, Any]) -> Query:
         raise BadQuery("query", "has to be an object")
     parts = {name for name in data if not name.startswith("@")} - {"description"}
     if "@element" in data or (parts and not parts & _PARTS):
-        order, offset, max_size, asked = (), 0, None, data
-    else:
-        if parts - _PARTS:
-            raise BadQuery(min(parts - _PARTS), "is no part of a query")
-        order, offset, max_size = _paging(data.get("paging"))
-        asked = data.get("filter")
-    if asked in (None, "", {}):
-        return Query(None, order, offset, max_size)
+        return Query(_test(data, variables))
+    if parts - _PARTS:
+        raise BadQuery(min(parts - _PARTS), "is no part of a query")
+    order, offset, max_size = _paging(data.get("paging"))
+    asked = data.get("filter")
+    test = None if asked in (None, "", {}) else _test(asked, variables)
+    return Query(test, order, offset, max_size)
+
+
+def _test(asked: Any, variables: Mapping[str, Any]) -> Test | None:
     tree = element_query.parse_filter(asked, variables)
-    return Query(None if tree is True else condition(tree), order, offset, max_size)
+    return None if tree is True else condition(tree)
 
 
 def _paging(data: Any) -> tuple[tuple[tuple[tuple[str, ...], bool], ...], int, int | None]:

@@ -185,6 +185,30 @@ def test_long_lists_are_not_compared_each_with_each(query: Any) -> None:
     assert seconds(lambda: test(record)) < 1
 
 
+FIVE_AT_FIVE, HALF_PAST = "2026-01-01T05:00:00+05:00", "2026-01-01T00:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        # Greatest by letters, and greatest as a number.
+        (9.5, ["9", "10"]),
+        # Greatest by letters, and the latest.
+        ("2026-01-01T00:00:00Z", [FIVE_AT_FIVE, HALF_PAST]),
+        # A text that is no time compares with times by letters.
+        ("2026-01-01T02", [FIVE_AT_FIVE, HALF_PAST]),
+        # A time compares with other texts by letters.
+        (HALF_PAST, [FIVE_AT_FIVE, "2026-01-01T01x"]),
+    ],
+)
+def test_one_of_a_list_that_is_greater_is_found_whatever_the_others_are(
+    left: Any, right: list[Any]
+) -> None:
+    for query in ("a < b", "a <= b"):
+        test = parse_query(query, {}).test
+        assert test is not None and test({"a": left, "b": right})
+
+
 def test_content_may_be_nested_deeper_than_python_goes() -> None:
     content: Any = "x"
     for _ in range(5000):

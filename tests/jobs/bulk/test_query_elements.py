@@ -38,6 +38,7 @@ OBJECT: dict[str, Any] = {
             "targetRef": {"oid": "o1", "type": "OrgType", "relation": "org:manager"},
         },
     ],
+    "crew": {"oid": ["c1"]},
     "@odata.id": "/redfish/v1/Systems/1",
 }
 
@@ -112,6 +113,7 @@ def with_value(name: str, path: str, value: Any, **more: Any) -> dict[str, Any]:
         (with_value("equal", "born", "1980-05-01T10:00:00Z"), True),
         (with_value("equal", "born", "1980-05-01T10:00:00.000Z"), True),
         (with_value("equal", "born", "1980-05-01T10:00:00"), True),
+        (with_value("equal", "born", "1980-05-01 10:00:00Z"), True),
         (with_value("less", "born", "1980-05-01T10:00:01Z"), True),
         (with_value("less", "born", "1980-05-01T10:00:00Z"), False),
         (with_value("greater", "born", "1980-05-01"), True),
@@ -247,6 +249,7 @@ def with_value(name: str, path: str, value: Any, **more: Any) -> dict[str, Any]:
         ({"inOid": {"value": ["x"], "considerOwner": False}}, False),
         ({"inOid": {"value": []}}, False),
         ({"exists": {"path": "assignment", "filter": {"inOid": {"value": "00001"}}}}, False),
+        ({"exists": {"path": "crew", "filter": {"inOid": {"value": "c1"}}}}, False),
         ({"type": {"type": "UserType"}}, True),
         ({"type": {"type": "c:UserType"}}, True),
         ({"type": {"type": "http://x/common-3#UserType"}}, True),
@@ -301,6 +304,8 @@ BELOW, ABOVE = {"less": is_(5)}, {"greater": is_(0)}
             {2, 3, 8, 9},
         ),
         ({"or": {"or": [ONE, TWO]}}, {1, 2}),
+        ({"and": {"or": [ONE], "less": is_(5)}}, {1}),
+        ({"and": {"or": [{"equal": [is_(1), is_(2)]}]}}, {1, 2}),
         ({"and": {"and": [BELOW, {"greater": [is_(1), is_(2)]}]}}, {3, 4}),
         ({"not": {"or": {"equal": [is_(1), is_(2)]}}}, {0, 3, 4, 5, 6, 7, 8, 9}),
         # Where one filter alone may stand, a list holds the filters of one.
@@ -320,6 +325,7 @@ BELOW, ABOVE = {"less": is_(5)}, {"greater": is_(0)}
         ({"and": [{"@element": "or", "or": [{"@element": "equal", **is_(1)}]}]}, {1}),
         ({"and": [{"@element": "and", "or": [ONE, TWO]}, {"@element": "not", **ONE}]}, {2}),
         ({"or": [{"@element": "text", "text": "v = 3"}, {"@element": "equal", **is_(1)}]}, {1, 3}),
+        ({"and": [{"@element": "and", "not": [ONE, TWO]}, {"less": is_(4)}]}, {0, 3}),
         ({"or": [{"@element": "not", "greater": is_(1)}, {"@element": "none"}]}, {0, 1}),
     ],
 )  # fmt: skip

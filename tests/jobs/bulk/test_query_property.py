@@ -352,6 +352,17 @@ def test_queries_mean_what_a_plain_evaluator_says(
         assert repr(record) == before
 
 
+@settings(max_examples=400, deadline=None)
+@given(st.lists(scalars, max_size=4), st.lists(scalars, max_size=4))
+def test_lists_compare_as_each_of_their_values_with_each(left: list[Any], right: list[Any]) -> None:
+    record = {"a": left, "b": right}
+    for sign in WORDS.values():
+        expected = plain(("path", sign, ("a",), ("b",)), record)
+        test = parse_query({"text": f"a {sign} b"}, {}).test
+        assert test is not None
+        assert test(record) is expected, sign
+
+
 # --- chance ---
 
 PIECES = [

@@ -22,6 +22,8 @@ RECORD: dict[str, Any] = {
     "Members@odata.count": 4,
     "#Reset": 5,
     "lines": "a\nb",
+    "type": "sea:pirate",
+    "title": {"orig": "Sea Dog"},
     "negative": -1.5,
     "huge": 12345678901234567890123,
 }
@@ -175,6 +177,8 @@ def meant(text: str, variables: Any = None) -> bool:
         ('assignment/targetRef matches (oid = "o1" and relation = manager)', True),
         ('name matches (orig = "Jack Sparrow" and norm = "jack sparrow")', True),
         ('nick matches (norm = "captain")', True),
+        ('title matches (norm = "sea dog")', True),
+        ('. matches (type = "sea:pirate")', True),
         ('. matches (age = 42 and @type = "UserType")', True),
     ],
 )
@@ -226,6 +230,7 @@ def test_a_variable_within_quotes_is_a_text() -> None:
         ("nick = =", "text", "at character 8"),
         ('nick = "Captain', "text", "at character 8"),
         ("nick = 'Captain\"", "text", "at character 8"),
+        ('nick = "' + "(" * 300, "text", "at character 8"),
         ('nick "Captain"', "text", "at character 6"),
         ("= 5", "text", "at character 1"),
         ("nick = 5 5", "text", "at character 10"),
