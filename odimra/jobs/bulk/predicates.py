@@ -1,7 +1,8 @@
 """What queries ask of an object: conditions on the values at a path.
 
-An object is plain data. Any of several values is enough. How two values compare is what
-:mod:`.comparing` says. Pure: made by :mod:`.element_query` and :mod:`.text_query`.
+An object is plain data; a script has plain values and lists, too, which have no members. Any of
+several values is enough. How two values compare is what :mod:`.comparing` says. Pure: made by
+:mod:`.element_query` and :mod:`.text_query`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def any_value(path: Path, meets_one: Callable[[Any], bool]) -> Test:
         (name,) = path
 
         def on_member(data: Mapping[str, Any]) -> bool:
-            value = data.get(name)
+            try:
+                value = data.get(name)
+            except AttributeError:  # a script has plain values, too
+                return any(meets_one(plain(one)) for one in values_at(data, path))
             if type(value) is str:  # nearly always; the general way costs several times as much
                 return meets_one(value)
             if value is None:
@@ -87,18 +91,23 @@ def _shown(value: Any) -> Mapping[str, Any]:
 def is_type(name: str) -> Test:
     """Return the condition that an object is of a type."""
     wanted = local(name)
-    if wanted in ("ObjectType", "AssignmentHolderType"):
-        return lambda data: True
     types = _COMMON.get(wanted, frozenset({wanted}))
-    return lambda data: "@type" not in data or local(str(data["@type"])) in types
+    every = wanted in ("ObjectType", "AssignmentHolderType")
+
+    def test(data: Any) -> bool:
+        if not isinstance(data, Mapping):
+            return False
+        return every or "@type" not in data or local(str(data["@type"])) in types
+
+    return test
 
 
 def has_oid(oids: Iterable[str]) -> Test:
     """Return the condition that an object has one of these oids."""
     wanted = frozenset(oids)
 
-    def has(data: Mapping[str, Any]) -> bool:
-        oid = data.get("oid")
+    def test(data: Any) -> bool:
+        oid = data.get("oid") if isinstance(data, Mapping) else None
         return isinstance(oid, str) and oid in wanted
 
-    return has
+    return test

@@ -141,6 +141,27 @@ def test_objects_need_not_be_dicts() -> None:
     assert test(MappingProxyType({"name": "jack", "c": MappingProxyType({"d": 1})}))
 
 
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ('name = "x"', [{"name": "x"}, [{"name": "x"}]]),
+        ("name exists", [{"name": "x"}, [{"name": "x"}]]),
+        ('name matches (orig = "x")', [{"name": "x"}, [{"name": "x"}]]),
+        ('. = "x"', ["x", ["x"]]),
+        (". > 4", [5]),
+        ("name = name", [{"name": "x"}, [{"name": "x"}]]),
+        (". type UserType", [{"name": "x"}]),
+        (". type ObjectType", [{"name": "x"}]),
+        ('. inOid ("x")', []),
+    ],
+)
+def test_values_that_are_no_objects_have_no_members(text: str, met: list[Any]) -> None:
+    test = parse_query(text, {}).test
+    assert test is not None
+    values: list[Any] = [{"name": "x"}, "x", 5, True, None, ["x"], [{"name": "x"}]]
+    assert [one for one in values if test(one)] == met
+
+
 # --- cost ---
 
 
