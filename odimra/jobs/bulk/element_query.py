@@ -1,43 +1,48 @@
 """Filters in elements: ``{"equal": {"path": "name", "value": "jack"}}`` and what else there is.
 
-Used by :mod:`.query`; a filter in words is read by :mod:`.text_query`.
+Used by :mod:`.query`; a filter in words is read by :mod:`.text_query`, what belongs together by
+:mod:`.clauses`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from odimra.jobs.bulk import predicates, text_query
-from odimra.jobs.bulk.errors import BadQuery, BadScript
-from odimra.jobs.bulk.paths import Path, parse_path
-from odimra.jobs.bulk.predicates import MATCHING, any_value, inside, local, ordered, textual
+from odimra.jobs.bulk import clauses, predicates, text_query
+from odimra.jobs.bulk.comparing import MATCHING, any_of, local, meets, one_of, ordered, plain
+from odimra.jobs.bulk.comparing import textual as textual_test
+from odimra.jobs.bulk.errors import BadQuery
+from odimra.jobs.bulk.paths import Path, query_path
+from odimra.jobs.bulk.predicates import any_value, inside
 from odimra.records.conditions import All, Not, Some, Tree, condition
 
-#: How deep filters may be nested, and how many there may be in one.
-DEEPEST = 64
-MOST = 10_000
+#: How deep filters may be nested, how many there may be in one, how deep a value may be.
+DEEPEST: Final = 64
+MOST: Final = 10_000
+DEEPEST_VALUE: Final = 32
 
-_ORDERS = {
+_ORDERS: Final[Mapping[str, str]] = {
     "equal": "=",
+    "anyIn": "=",
     "less": "<",
     "lessOrEqual": "<=",
     "greater": ">",
     "greaterOrEqual": ">=",
 }
 #: What midPoint has, and no object here could tell.
-UNSUPPORTED = frozenset(
+UNSUPPORTED: Final = frozenset(
     {
-        *("org", "inOrg", "isRoot", "fullText", "levenshtein", "similarity", "referencedBy"),
-        *("ownedBy", "ownedByRef", "anyIn", "inClause"),
+        *("org", "inOrg", "orgRoot", "isRoot", "fullText", "fuzzyStringMatch", "levenshtein"),
+        *("similarity", "referencedBy", "ownedBy", "ownedByOid", "ownedByRef", "inClause"),
     }
 )
 
 
 def parse_filter(data: Any, variables: Mapping[str, Any]) -> Tree:
     """Return the conditions of a filter. Raises :class:`~odimra.jobs.bulk.query.BadQuery`."""
-    return _Parser(variables).all_of(data, "filter", 0)
+    return _Parser(variables).whole(data, "filter", 0)
 
 
 def path_of(data: Any, element: str) -> Path:
@@ -46,23 +51,35 @@ def path_of(data: Any, element: str) -> Path:
         data = data.get("value", data.get("@value"))
     if not isinstance(data, str) or not data.strip():
         raise BadQuery(element, "has to be a path")
-    try:
-        return parse_path(data.strip(), element)
-    except BadScript as error:
-        raise BadQuery("", str(error)) from None
+    return query_path(data.strip(), element)
 
 
-def constant(value: Any, variables: Mapping[str, Any]) -> list[Any]:
-    """Return the values that stand in a query, those of a variable among them."""
-    values = value if isinstance(value, list) else [value]
+def constants(value: Any, where: str) -> list[Any]:
+    """Return the values that stand in a query."""
     found: list[Any] = []
-    for one in values:
+    for one in value if isinstance(value, list) else [value]:
         if isinstance(one, Mapping):
             kept = {name: inner for name, inner in one.items() if not name.startswith("@")}
-            found.append(predicates.plain(kept))
-        elif one is not None:
+            one = plain(one["@value"] if not kept and "@value" in one else kept)
+        if one in ({}, []) or isinstance(one, list) or _deeper(one, DEEPEST_VALUE):
+            raise BadQuery(where, "is no value to compare with")
+        if one is not None:
             found.append(one)
     return found
+
+
+def _deeper(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, Mapping | list)
+            for inner in (one.values() if isinstance(one, Mapping) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class _Parser:
@@ -70,47 +87,33 @@ class _Parser:
         self._variables = variables
         self._count = 0
 
-    def all_of(self, data: Any, element: str, depth: int) -> Tree:
-        """Return the conditions of all filters that stand in ``data``."""
-        parts = self._parts(data, element, depth)
-        if not parts:
-            raise BadQuery(element, "has no filter")
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+    def whole(self, data: Any, where: str, depth: int) -> Tree:
+        """Return the condition of what stands where one filter is asked for."""
+        found = clauses.alone(data, where)
+        if not found:
+            raise BadQuery(where, "has no filter")
+        parts = tuple(self._one(one, where, depth) for one in found)
+        return parts[0] if len(parts) == 1 else All(parts)
 
-    def _parts(self, data: Any, element: str, depth: int) -> list[Tree]:
-        if depth > DEEPEST:
-            raise BadQuery(element, f"filters are nested more than {DEEPEST} deep")
-        if isinstance(data, str):
-            return [self._one("text", data, element, depth)]
-        parts: list[Tree] = []
-        for one in data if isinstance(data, list) else [data]:
-            if not isinstance(one, Mapping):
-                raise BadQuery(element, "has to be an object")
-            name = one.get("@element")
-            if name is not None:
-                parts.append(self._one(str(name), one, element, depth))
-                continue
-            for name, value in one.items():
-                if name.startswith("@") or name == "description":
-                    continue
-                many = isinstance(value, list) and name not in ("and", "or", "not")
-                for inner in value if many else [value]:
-                    parts.append(self._one(name, inner, element, depth))
-        return parts
-
-    def _one(self, name: str, data: Any, element: str, depth: int) -> Tree:
+    def _one(self, clause: clauses.Clause, element: str, depth: int) -> Tree:
         self._count += 1
         if self._count > MOST:
             raise BadQuery(element, f"there are more than {MOST} filters")
+        name, data = clause.name, clause.data
         where = f"{element}/{name[:40]}"
         match name:
-            case "and" | "or":
-                parts = tuple(self._parts(data, where, depth + 1))
-                if not parts:
+            case "and" | "or" | "not":
+                if depth >= DEEPEST:
+                    raise BadQuery(where, f"filters are nested more than {DEEPEST} deep")
+                found = clauses.within(clause, where)
+                if not found:
                     raise BadQuery(where, "has no filter")
+                if name == "not" and len(found) > 1:
+                    raise BadQuery(where, "takes one filter")
+                parts = tuple(self._one(one, where, depth + 1) for one in found)
+                if name == "not":
+                    return Not(parts[0])
                 return All(parts) if name == "and" else Some(parts)
-            case "not":
-                return Not(self.all_of(data, where, depth + 1))
             case "all":
                 return True
             case "none" | "undefined":
@@ -133,29 +136,39 @@ class _Parser:
 
     def compared(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``equal`` and the orders."""
-        _known(data, {"path", "value", "matching", "rightHandSidePath", "rightHandSide"}, where)
+        _known(data, {"path", "value", "matching", "rightHandSidePath"}, where)
         path = path_of(data.get("path"), f"{where}/path")
-        other = data.get("rightHandSidePath")
-        if other is not None:
-            return predicates.same(
-                path, path_of(other, f"{where}/rightHandSidePath"), _ORDERS[name]
-            )
-        values = constant(data.get("value"), self._variables)
+        exact = _exact(data, where)
+        sign = _ORDERS[name]
+        if data.get("rightHandSidePath") is not None:
+            if data.get("value") is not None:
+                raise BadQuery(where, "has both value and rightHandSidePath")
+            other = path_of(data["rightHandSidePath"], f"{where}/rightHandSidePath")
+            return predicates.same(path, other, sign, exact=exact)
+        values = constants(data.get("value"), f"{where}/value")
         if not values:
             # In midPoint an equal without a value is met by what has none.
             if name != "equal":
                 raise BadQuery(f"{where}/value", "is missing")
             return Not(predicates.present(path))
-        exact = _exact(data, where)
-        tests = [ordered(_ORDERS[name], value, exact=exact) for value in values]
-        return any_value(path, tests[0] if len(tests) == 1 else _some(tests))
+        if sign == "=":
+            return any_value(path, one_of(values, exact=exact))
+        if len(values) > 1:
+            raise BadQuery(f"{where}/value", "has to be one value")
+        if not isinstance(values[0], str | int | float) or isinstance(values[0], bool):
+            raise BadQuery(f"{where}/value", "has to be a text or a number")
+        return any_value(path, ordered(sign, values[0], exact=exact))
 
     def substring(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``substring``, perhaps anchored."""
         _known(data, {"path", "value", "matching", "anchorStart", "anchorEnd"}, where)
         path = path_of(data.get("path"), f"{where}/path")
-        values = constant(data.get("value"), self._variables)
-        if len(values) != 1 or not isinstance(values[0], str | int | float):
+        values = constants(data.get("value"), f"{where}/value")
+        if (
+            len(values) != 1
+            or not isinstance(values[0], str | int | float)
+            or isinstance(values[0], bool)
+        ):
             raise BadQuery(f"{where}/value", "has to be one text")
         start, end = (_true(data, anchor, where) for anchor in ("anchorStart", "anchorEnd"))
         exact = _exact(data, where)
@@ -163,7 +176,7 @@ class _Parser:
         if start and end:
             return any_value(path, ordered("=", text, exact=exact))
         kind = "startsWith" if start else "endsWith" if end else "contains"
-        return any_value(path, textual(kind, text, exact=exact))
+        return any_value(path, textual_test(kind, text, exact=exact))
 
     def reference(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``ref``: a reference that has these members."""
@@ -179,8 +192,11 @@ class _Parser:
                 raise BadQuery(f"{where}/value", "has to be a reference")
             _known(value, {"oid", "type", "relation", "targetName"}, f"{where}/value")
             wanted = {key: one for key, one in value.items() if not key.startswith("@")}
+            for key, one in wanted.items():
+                if not isinstance(plain(one), str):
+                    raise BadQuery(f"{where}/value/{key}", "has to be a text")
             tests.append(partial(_means, wanted))
-        return any_value(path, _some(tests))
+        return any_value(path, any_of(tests))
 
     def exists(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``exists``: a value at a path, which a filter may say more of."""
@@ -188,14 +204,17 @@ class _Parser:
         path = path_of(data.get("path"), f"{where}/path")
         if data.get("filter") in (None, "", {}):
             return predicates.present(path)
-        inner = condition(self.all_of(data["filter"], f"{where}/filter", depth + 1))
-        return inside(path, inner)
+        return inside(path, condition(self._inner(data["filter"], f"{where}/filter", depth)))
 
     def in_oid(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``inOid``: one of several oids."""
         _known(data, {"value", "considerOwner"}, where)
-        values = frozenset(constant(data.get("value"), self._variables))
-        return lambda one: one.get("oid") in values
+        if data.get("considerOwner") not in (None, "", False, "false"):
+            raise BadQuery(f"{where}/considerOwner", "is not supported by this service")
+        values = constants(data.get("value"), f"{where}/value")
+        if not all(isinstance(one, str | int) for one in values):
+            raise BadQuery(f"{where}/value", "has to be an oid")
+        return predicates.has_oid(map(str, values))
 
     def typed(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``type``: objects of a type, which a filter may say more of."""
@@ -206,7 +225,12 @@ class _Parser:
         test = predicates.is_type(kind)
         if data.get("filter") in (None, "", {}):
             return test
-        return All((test, self.all_of(data["filter"], f"{where}/filter", depth + 1)))
+        return All((test, self._inner(data["filter"], f"{where}/filter", depth)))
+
+    def _inner(self, data: Any, where: str, depth: int) -> Tree:
+        if depth >= DEEPEST:
+            raise BadQuery(where, f"filters are nested more than {DEEPEST} deep")
+        return self.whole(data, where, depth + 1)
 
 
 _Simple = Callable[[_Parser, str, Mapping[str, Any], str, int], Tree]
@@ -221,11 +245,7 @@ _SIMPLE: Mapping[str, _Simple] = {
 
 
 def _means(wanted: Mapping[str, Any], value: Any) -> bool:
-    return predicates.meets(value, wanted)
-
-
-def _some(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
-    return lambda value: any(test(value) for test in tests)
+    return meets(value, wanted)
 
 
 def _known(data: Mapping[str, Any], known: set[str], where: str) -> None:

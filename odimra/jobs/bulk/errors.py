@@ -7,6 +7,7 @@ class BadScript(ValueError):
     def __init__(self, element: str, said: str) -> None:
         super().__init__(f"{element}: {said}" if element else said)
         self.element = element
+        self.said = said
 
 
 class BadQuery(ValueError):

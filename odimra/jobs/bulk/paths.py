@@ -6,10 +6,10 @@ A segment that is a number selects the value of a container by its id. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from odimra.jobs.bulk.errors import BadScript
+from odimra.jobs.bulk.errors import BadQuery, BadScript
 
 Path: TypeAlias = "tuple[str, ...]"
 
@@ -33,28 +33,56 @@ def parse_path(text: str, element: str) -> Path:
     return tuple(found)
 
 
+def query_path(text: str, element: str) -> Path:
+    """Return the segments of a path in a query, none for the object itself. Raises BadQuery.
+
+    ``.`` is the object itself, ``#`` at the end of a path what it is known by.
+    """
+    segments = text.strip("/").split("/")
+    if "@" in segments or ".." in segments:
+        raise BadQuery(
+            element, f"leads to other objects, which nothing here follows: {text[:80]!r}"
+        )
+    if segments == ["."]:
+        return ()
+    if segments == ["#"]:
+        return ("oid",)
+    if segments[-1] == "#":
+        segments[-1] = "id"
+    try:
+        return parse_path("/".join(segments), element)
+    except BadScript as error:
+        raise BadQuery(element, error.said) from None
+
+
 def shown(path: Path) -> str:
     """Return a path as it is written."""
     return "/".join(path).replace("/[", "[")
 
 
 def values_at(data: Any, path: Path) -> Iterator[Any]:
-    """Yield every value at ``path``, those of lists one by one."""
-    if isinstance(data, list):
-        if path and path[0].startswith("["):
-            wanted = path[0][1:-1]
-            for one in data:
-                if isinstance(one, dict) and str(one.get("id")) == wanted:
-                    yield from values_at(one, path[1:])
-            return
-        for one in data:
-            yield from values_at(one, path)
-    elif not path:
-        if data is not None:
-            yield data
-    elif isinstance(data, dict):
-        if path[0].startswith("["):
-            if str(data.get("id")) == path[0][1:-1]:
-                yield from values_at(data, path[1:])
-        elif path[0] in data:
-            yield from values_at(data[path[0]], path[1:])
+    """Yield every value at ``path``, those of lists one by one, however deep they are nested."""
+    # On a stack of its own: content may be nested deeper than Python goes.
+    waiting: list[tuple[Any, int]] = [(data, 0)]
+    while waiting:
+        value, at = waiting.pop()
+        ended = at == len(path)
+        by_id = not ended and path[at].startswith("[")
+        if isinstance(value, list):
+            if by_id:
+                wanted = path[at][1:-1]
+                waiting += [(one, at + 1) for one in reversed(value) if _has_id(one, wanted)]
+            else:
+                waiting += [(one, at) for one in reversed(value)]
+        elif ended:
+            if value is not None:
+                yield value
+        elif by_id:
+            if _has_id(value, path[at][1:-1]):
+                waiting.append((value, at + 1))
+        elif isinstance(value, Mapping) and path[at] in value:
+            waiting.append((value[path[at]], at + 1))
+
+
+def _has_id(value: Any, wanted: str) -> bool:
+    return isinstance(value, Mapping) and str(value.get("id")) == wanted

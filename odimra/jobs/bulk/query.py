@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from odimra.jobs.bulk import element_query
+from odimra.jobs.bulk.comparing import local
 from odimra.jobs.bulk.errors import BadQuery
-from odimra.jobs.bulk.predicates import Test, local
+from odimra.jobs.bulk.predicates import Test
 from odimra.records.conditions import condition
 
 __all__ = ["BadQuery", "Query", "Test", "parse_query"]
@@ -20,6 +21,7 @@ __all__ = ["BadQuery", "Query", "Test", "parse_query"]
 MOST: Final = 10**9
 #: Properties that results are ordered by, at most.
 MOST_ORDERS: Final = 8
+_PARTS: Final = frozenset({"filter", "paging"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,20 @@ def parse_query(data: Any, variables: Mapping[str, Any]) -> Query:
         data = {"text": data}
     if not isinstance(data, Mapping):
         raise BadQuery("query", "has to be an object")
-    given = {name: value for name, value in data.items() if not name.startswith("@")}
-    if "filter" in given or "paging" in given or not given:
-        unknown = set(given) - {"filter", "paging", "description"}
-        if unknown:
-            raise BadQuery(min(unknown), "is no part of a query")
-        order, offset, max_size = _paging(given.get("paging"))
-        asked = given.get("filter")
-    else:
-        order, offset, max_size, asked = (), 0, None, given
-    if asked in (None, "", {}):
-        return Query(None, order, offset, max_size)
+    parts = {name for name in data if not name.startswith("@")} - {"description"}
+    if "@element" in data or (parts and not parts & _PARTS):
+        return Query(_test(data, variables))
+    if parts - _PARTS:
+        raise BadQuery(min(parts - _PARTS), "is no part of a query")
+    order, offset, max_size = _paging(data.get("paging"))
+    asked = data.get("filter")
+    test = None if asked in (None, "", {}) else _test(asked, variables)
+    return Query(test, order, offset, max_size)
+
+
+def _test(asked: Any, variables: Mapping[str, Any]) -> Test | None:
     tree = element_query.parse_filter(asked, variables)
-    return Query(None if tree is True else condition(tree), order, offset, max_size)
+    return None if tree is True else condition(tree)
 
 
 def _paging(data: Any) -> tuple[tuple[tuple[tuple[str, ...], bool], ...], int, int | None]:

@@ -1,111 +1,122 @@
 """Filters in words, midPoint's query language: ``name startsWith "j" and not (title exists)``.
 
-``and`` binds tighter than ``or``, ``not`` tighter than both. Used by :mod:`.element_query`.
+``and`` binds tighter than ``or``, ``not`` tighter than both. Used by :mod:`.element_query`; this is
+the language, :mod:`.words` is what it says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
+from lark import Lark, Token, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
+from lark.visitors import Transformer_NonRecursive
 
-from odimra.jobs.bulk import predicates
-from odimra.jobs.bulk.errors import BadQuery, BadScript
-from odimra.jobs.bulk.paths import Path, parse_path
-from odimra.jobs.bulk.predicates import MATCHING, any_value, local, ordered, textual
-from odimra.records.conditions import All, Not, Some, Tree, condition
+from odimra.jobs.bulk import words
+from odimra.jobs.bulk.errors import BadQuery
+from odimra.jobs.bulk.words import Operand
+from odimra.records.conditions import All, Not, Some, Tree
 
-#: Longest text, in characters, and how deep parentheses may be nested.
+#: Longest text, in characters, how deep parentheses may be nested, and those of "matches" in them.
 LONGEST: Final = 65_536
-DEEPEST: Final = 100
+DEEPEST: Final = 256
+DEEPEST_MATCHES: Final = 32
+
+# Only a quote of its own kind is escaped in a text; any other backslash is one. What is no escape
+# where the text would not end otherwise is none: "C:\" is three characters.
+# (A backslash right before a quote would not survive what lark does to patterns.)
+_TEXT = r'"""\r?\n[\s\S]*?"""|"(?:[\\]["]|[^"])*"' + r"|'(?:[\\][']|[^'])*'"
+_NAME = r"[^\W\d][\w.:\-]*"
+_SEGMENT = rf"(?:\.\.?(?![\w.])|[@#]?{_NAME}(?:@{_NAME})?|[@#])"
 
 # A word is an operator behind a path, and a path where a condition begins: the lexer asks which.
-GRAMMAR = r"""
+GRAMMAR: Final = rf"""
     ?start: disjunction
     ?disjunction: conjunction (_OR conjunction)*
     ?conjunction: condition (_AND condition)*
-    ?condition: primary | _NOT condition          -> inversion
+    ?condition: primary | _NOT condition           -> inversion
     ?primary: "(" disjunction ")"
-        | PATH compared
-    ?compared: SIGN rule? operand                 -> order
-        | _NOT WORD rule? operand?                -> negated_word
-        | WORD rule? operand?                     -> word
-        | _NOT MATCHES "(" disjunction ")"        -> negated_matches
-        | MATCHES "(" disjunction ")"             -> matches
+        | PATH SIGN rule? operand                  -> asked
+        | PATH WORD rule? operand?                 -> asked
+        | PATH _NOT WORD rule? operand?            -> refused
+        | PATH MATCHES "(" disjunction ")"         -> matched
+        | PATH _NOT MATCHES "(" disjunction ")"    -> unmatched
     rule: "[" RULE "]"
-    ?operand: value | "(" value ("," value)* ")"  -> many
+    ?operand: value | "(" value ("," value)* ")"   -> many
     ?value: TEXT -> text | NUMBER -> number | VARIABLE -> variable | NAME -> name
 
-    _OR.5: /or\b/i
-    _AND.5: /and\b/i
-    _NOT.5: /not\b/i
+    _OR.5: /or(?![\w.:\/\-])/i
+    _AND.5: /and(?![\w.:\/\-])/i
+    _NOT.5: /not(?![\w.:\/\-])/i
     MATCHES.5: /matches\b/
     SIGN: "<=" | ">=" | "!=" | "<" | ">" | "="
     WORD.4: /[A-Za-z]+/
-    RULE: /[A-Za-z:]+/
-    PATH.2: /(?:[.@#]|[A-Za-z_][\w.:\-]*)(?:\/(?:[@#.]|[A-Za-z_][\w.:\-]*)|\[\d+\])*/
-    NAME.1: /[A-Za-z_][\w:\/\-]*/
-    VARIABLE: /\$[A-Za-z_]\w*/
-    NUMBER: /-?\d+(\.\d+)?([eE][+-]?\d{1,2})?(?![\w.\-:])/
-    TEXT: /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/s
+    RULE: /[A-Za-z_:]+/
+    PATH.2: /{_SEGMENT}(?:\[[0-9]+\])?(?:\/{_SEGMENT}(?:\[[0-9]+\])?)*/
+    NAME.1: /{_SEGMENT}(?:\/{_SEGMENT})*/
+    VARIABLE: /\$[^\W\d]\w*/
+    NUMBER: /-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,2}})?(?![\w.\-:])/
+    TEXT: /{_TEXT}/
     %ignore /\s+/
+    %ignore /\/\/[^\r\n]*/
 """
 
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
-#: Words that midPoint has, and no object here could tell.
-UNSUPPORTED = frozenset(
-    {
-        *("inOrg", "isRoot", "isInSubtree", "fullText", "levenshtein", "similarity"),
-        *("referencedBy", "ownedBy", "isChildOf"),
-    }
+#: What counts in a text before it is parsed: its strings and comments do not, nor what is unclosed.
+_PIECE = re.compile(
+    rf"(?P<quiet>{_TEXT}|[\"'][\s\S]*|//[^\r\n]*)|(?P<matches>\bmatches\s*+\()|[()]"
 )
-
-
-#: Paths whose values are names, which may stand without quotes.
-_NAMES = (("relation",), ("targetType",), ("type",))
-
-
-@dataclass(frozen=True, slots=True)
-class _Operand:
-    """Constants of a condition, or the path of another item."""
-
-    values: tuple[Any, ...] = ()
-    path: Path | None = None
+#: An operator, that is behind a path, of those that are not supported.
+_UNSUPPORTED = re.compile(
+    r"(?:(?<!\b(?i:and))(?<!\b(?i:or))(?<!\b(?i:not))(?<=[\w.@#\]])\s+|\b(?i:not)\s+)"
+    rf"({'|'.join(sorted(words.UNSUPPORTED))})\b(?!\s*[/.:=<>!-])",
+)
 
 
 def parse_text(text: str, variables: Mapping[str, Any]) -> Tree:
     """Return the conditions of a filter in words. Raises BadQuery."""
     if len(text) > LONGEST:
         raise BadQuery("text", f"is longer than {LONGEST} characters")
-    if _depth(text) > DEEPEST:
-        raise BadQuery("text", f"parentheses are nested more than {DEEPEST} deep")
+    _bounded(text)
     try:
-        tree = _parser().parse(text)
-        return _Build(variables).transform(tree) if not isinstance(tree, Token) else True
+        tree: Tree = _Build(variables).transform(_parser().parse(text))
     except VisitError as error:
         if isinstance(error.orig_exc, BadQuery):
             raise error.orig_exc from None
         raise
     except UnexpectedInput as error:
+        found = _UNSUPPORTED.search(_PIECE.sub(_unquoted, text))
+        if found is not None:
+            raise BadQuery(found[1], "is not supported by this service") from None
         place = getattr(error, "pos_in_stream", None)
         ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         where = "at its end" if ended or place is None else f"at character {place + 1}"
         raise BadQuery("text", f"cannot be understood {where}") from None
+    return tree
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*+"|\'(?:[^\'\\]|\\.)*+\'|[()]', text, re.DOTALL):
-        if token[0] in "()":
-            depth += 1 if token[0] == "(" else -1
-            deepest = max(deepest, depth)
-    return deepest
+def _unquoted(piece: re.Match[str]) -> str:
+    return '""' if piece["quiet"] else piece[0]
+
+
+def _bounded(text: str) -> None:
+    # Of each parenthesis that is open, whether it is one of "matches".
+    stack: list[bool] = []
+    matches = 0
+    for piece in _PIECE.finditer(text):
+        if piece["quiet"]:
+            continue
+        if piece[0] != ")":
+            stack.append(piece["matches"] is not None)
+            matches += stack[-1]
+        elif stack:
+            matches -= stack.pop()
+        if len(stack) > DEEPEST:
+            raise BadQuery("text", f"parentheses are nested more than {DEEPEST} deep")
+        if matches > DEEPEST_MATCHES:
+            raise BadQuery("matches", f"is nested more than {DEEPEST_MATCHES} deep")
 
 
 @lru_cache(maxsize=1)
@@ -115,7 +126,7 @@ def _parser() -> Lark:
 
 
 @v_args(inline=True)
-class _Build(Transformer[Token, Any]):
+class _Build(Transformer_NonRecursive[Token, Any]):
     def __init__(self, variables: Mapping[str, Any]) -> None:
         super().__init__()
         self._variables = variables
@@ -129,131 +140,43 @@ class _Build(Transformer[Token, Any]):
     def inversion(self, part: Tree) -> Tree:
         return Not(part)
 
-    def primary(self, path: Token, compared: Any) -> Tree:
-        return compared(str(path))  # type: ignore[no-any-return]  # made below
-
-    # What is asked of a path
-
-    def order(self, sign: Token, *rest: Any) -> Any:
-        rule, operand = _rest(rest)
-        name = str(sign)
-        assert operand is not None
-
-        def build(path: str) -> Tree:
-            where, sign = _path(path), "=" if name == "!=" else name
-            values = operand.values
-            if operand.path is not None and where[-1:] in _NAMES:
-                values = (local("/".join(operand.path)),)
-            elif operand.path is not None:
-                test: Tree = predicates.same(where, operand.path, sign)
-                return Not(test) if name == "!=" else test
-            if values in ((None,), ()):
-                test = Not(predicates.present(where))
+    def asked(self, path: Token, word: Token, *rest: Any) -> Tree:
+        rule, operand = None, None
+        for one in rest:
+            if isinstance(one, Operand):
+                operand = one
             else:
-                test = any_value(where, _one_of([ordered(sign, one, exact=rule) for one in values]))
-            return Not(test) if name == "!=" else test
+                rule = one
+        return words.condition_of(str(path), str(word), rule, operand)
 
-        return build
+    def refused(self, path: Token, word: Token, *rest: Any) -> Tree:
+        return Not(self.asked(path, word, *rest))
 
-    def word(self, word: Token, *rest: Any) -> Any:
-        rule, operand = _rest(rest)
-        return lambda path: self._worded(str(word), path, operand, exact=rule)
+    def matched(self, path: Token, _: Token, inner: Tree) -> Tree:
+        return words.matching(str(path), inner)
 
-    def negated_word(self, word: Token, *rest: Any) -> Any:
-        rule, operand = _rest(rest)
-        return lambda path: Not(self._worded(str(word), path, operand, exact=rule))
+    def unmatched(self, path: Token, _: Token, inner: Tree) -> Tree:
+        return Not(words.matching(str(path), inner))
 
-    def matches(self, _: Token, inner: Tree) -> Any:
-        return lambda path: predicates.inside(_path(path), condition(inner))
+    def rule(self, name: Token) -> str:
+        return str(name)
 
-    def negated_matches(self, _: Token, inner: Tree) -> Any:
-        return lambda path: Not(predicates.inside(_path(path), condition(inner)))
+    def many(self, *operands: Operand) -> Operand:
+        return words.joined(operands)
 
-    @staticmethod
-    def _worded(word: str, path: str, operand: _Operand | None, *, exact: bool) -> Tree:
-        if word in UNSUPPORTED:
-            raise BadQuery(word, "is not supported by this service")
-        if word == "exists":
-            if operand is not None:
-                raise BadQuery("exists", "takes no value")
-            return predicates.present(_path(path))
-        values = [] if operand is None else [one for one in operand.values if one is not None]
-        if operand is not None and operand.path is not None:
-            values = ["/".join(operand.path)] if word in ("type", "ofType") else []
-        if word in ("inOid", "type", "ofType", *predicates.TEXTS, "anyIn", "equal") and not values:
-            raise BadQuery(word, "takes a value")
-        match word:
-            case "inOid":
-                oids = frozenset(map(str, values))
-                return lambda data: data.get("oid") in oids
-            case "type" | "ofType":
-                return predicates.is_type(str(values[0]))
-            case "anyIn" | "equal":
-                tests = [ordered("=", value, exact=exact) for value in values]
-                return any_value(_path(path), _one_of(tests))
-            case _ if word in predicates.TEXTS:
-                texts = [textual(word, str(value), exact=exact) for value in values]
-                return any_value(_path(path), _one_of(texts))
-        raise BadQuery(word, "is no operator")
+    def text(self, token: Token) -> Operand:
+        if token.startswith('"""'):
+            return Operand((token[3:-3].lstrip("\r").removeprefix("\n"),))
+        return Operand((token[1:-1].replace("\\" + token[0], token[0]),))
 
-    # Values
+    def number(self, token: Token) -> Operand:
+        return Operand((words.number(str(token)),))
 
-    def rule(self, name: Token) -> bool:
-        exact = MATCHING.get(local(str(name)))
-        if exact is None:
-            raise BadQuery(f"[{name}]", "is no matching rule")
-        return exact
-
-    def many(self, *operands: _Operand) -> _Operand:
-        return _Operand(tuple(value for one in operands for value in one.values))
-
-    def text(self, token: Token) -> _Operand:
-        return _Operand((_ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), token[1:-1]),))
-
-    def number(self, token: Token) -> _Operand:
-        text = str(token)
-        whole = text.removeprefix("-").isdigit() and len(text) < 19
-        return _Operand((int(text) if whole else float(text),))
-
-    def variable(self, token: Token) -> _Operand:
+    def variable(self, token: Token) -> Operand:
         name = token[1:]
         if name not in self._variables:
             raise BadQuery(str(token), "is no variable of the script")
-        value = self._variables[name]
-        return _Operand(tuple(value) if isinstance(value, list) else (value,))
+        return words.value_of(self._variables[name])
 
-    def name(self, token: Token) -> _Operand:
-        word = str(token)
-        if word in ("true", "false"):
-            return _Operand((word == "true",))
-        if word == "null":
-            return _Operand((None,))
-        return _Operand(path=_path(word))
-
-
-def _one_of(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
-    return tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
-
-
-def _rest(rest: tuple[Any, ...]) -> tuple[bool, _Operand | None]:
-    """Return whether case counts, and the operand, of what may stand behind an operator."""
-    exact, operand = True, None
-    for one in rest:
-        if isinstance(one, bool):
-            exact = one
-        elif one is not None:
-            operand = one
-    return exact, operand
-
-
-def _path(text: str) -> Path:
-    if text in (".", "@"):
-        return ()
-    if text == "#":
-        return ("oid",)
-    if "@" in text or text.startswith((".", "#")):
-        raise BadQuery(text, "leads to other objects, which is not supported by this service")
-    try:
-        return parse_path(text, "path")
-    except BadScript as error:
-        raise BadQuery("", str(error)) from None
+    def name(self, token: Token) -> Operand:
+        return words.named(str(token))
