@@ -85,16 +85,24 @@ class ScriptHost:
             raise ScriptRefused(f"its script does not compile: {error}") from None
 
     async def run(
-        self, source: str, bindings: Mapping[str, Any], change: Transaction, account: str
+        self,
+        source: str,
+        bindings: Mapping[str, Any],
+        change: Transaction,
+        account: str,
+        full: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return the value of the last expression. Raises :class:`ScriptFailed`."""
+        """Return the value of the last expression. Raises :class:`ScriptFailed`.
+
+        ``full`` is the record ``objectID`` as CREST shows it, where that is not ``input``.
+        """
         try:
             principal = await self._principal(account)
         except ScriptRefused as error:
             raise ScriptFailed(str(error)) from None
         calls = Calls(self._records, change, principal)
         try:
-            own = calls.own_copy(bindings.get("objectID"), bindings.get("input"))
+            own = calls.own_copy(bindings.get("objectID"), full or bindings.get("input"))
             return await self._pool.run(
                 source, bindings, calls, timeout=self._timeout, owner=account, own=own
             )
@@ -130,6 +138,8 @@ class Calls:
         if rights.WRITE not in self._principal.privileges or not isinstance(path, str):
             return None
         type_, record_id = _place(path)
+        if not isinstance(full, Mapping) or full.get("_id") != record_id:
+            return None
         if self._records.source(type_) is not None:
             return None
         return OwnCopy(

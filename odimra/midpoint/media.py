@@ -66,6 +66,7 @@ def render(form: Form, name: str, content: Any, type: str = "") -> bytes:
     """Return a whole document: ``content``, of the type ``type``, in one element ``name``.
 
     What :func:`read` makes of it is ``name`` and ``content`` again, save that XML has no types in
-    content that is not free (see :mod:`.xml_write`).
+    content that is not free (see :mod:`.xml_write`). ``content`` may be nested some 200 levels
+    deep, far more than is read; deeper it is a :class:`RecursionError` or :class:`TypeError`.
     """
     return _WRITERS[form](name, content, type)

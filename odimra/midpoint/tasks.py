@@ -153,7 +153,7 @@ def represent(task: Task, run: State | None) -> dict[str, Any]:
         "schedulingState": scheduling,
         "resultStatus": status,
         "result": {"operation": "run", "status": status, "asynchronousOperationReference": oid},
-        "progress": run.turns if run is not None else task.percent_complete,
+        "progress": run.done if run is not None else task.percent_complete,
         "expectedTotal": None if run is not None else 100,
         "lastRunStartTimestamp": iso(task.start_time),
     }

@@ -238,7 +238,10 @@ class _Builder:
             if name == "list" and value in ("true", "false"):
                 element.is_list = value == "true"
                 return
-            element.attributes[names.unescape(name)] = value
+            member = names.unescape(name)
+            if member in element.attributes:
+                raise BadDocument(f"{quoted(element.name)}: a name is there twice in one object")
+            element.attributes[member] = value
             return
         if prefix == "xmlns":
             return

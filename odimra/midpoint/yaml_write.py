@@ -23,10 +23,10 @@ _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+)*")
 _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 #: What JSON writes as it is and YAML does not read, or reads as the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NO_LITERAL: Final = "\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff"
 #: Lines that can stand as they are: no blanks that open them or close them, nothing unprintable.
 _LITERAL = re.compile(
-    "(?:[^\\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
-    "(?:[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*[^\\s])?\n+)+"
+    rf"(?:[^\s{_NO_LITERAL}](?:[^{_NO_LITERAL}]*[^\s{_NO_LITERAL}])?\n+)+",
 )
 
 

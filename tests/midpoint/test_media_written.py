@@ -244,6 +244,7 @@ def test_how_members_look_in_xml(content: dict[str, Any], lines: list[str]) -> N
         ("a\n\nb\n", "|\n    a\n\n    b"),
         ("a\n\n", '"a\\n\\n"'),
         (" a\nb", '" a\\nb"'),
+        ("a\x1b\n", '"a\\u001b\\n"'),
         ("a\tb\n", '"a\\tb\\n"'),
     ],
 )

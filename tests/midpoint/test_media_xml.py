@@ -123,6 +123,7 @@ def test_a_bulk_action_as_its_documentation_writes_it() -> None:
         ('<a xsi:type="undeclared:UserType"/>', {"a": {"@type": "UserType"}}),
         ('<a xsi:nil="true"/>', {"a": None}),
         ('<a xsi:nil="false"/>', {"a": ""}),
+        ('<a xsi:schemaLocation="urn:x x.xsd" own:other="1"/>', {"a": ""}),
         ('<a xml:space="preserve"> </a>', {"a": " "}),
         # Lists of unlike elements.
         (
@@ -205,6 +206,7 @@ def test_encodings(encoding: str) -> None:
         ("<a><b/><!-- -->text<b/></a>", "a holds both text and elements"),
         ("<a>te<!-- -->xt<b/></a>", "a holds both text and elements"),
         ("<a b='1'><b/></a>", "a: a name is there twice"),
+        ("<a b='1' _x0062_='2'/>", "a: a name is there twice"),
         ("<a\n\n><b xsi:nil='true'>x</b></a>", "prefix of xsi:nil"),
     ],
 )

@@ -404,8 +404,10 @@ async def execute(action: Action, items: Sequence[Item], turn: Turn) -> list[Ite
         "task": {"oid": turn.tools.job.task.id.removeprefix("task")},
         "actor": {"name": turn.rights.account},
     }
-    fork = turn.change.fork()
-    value = await turn.tools.script(given["code"], bindings, fork)
+    fork, full = turn.change.fork(), None
+    if len(items) == 1 and items[0].type and items[0].gone is None:
+        full = (await fork.read(items[0].type, items[0].id)).full
+    value = await turn.tools.script(given["code"], bindings, fork, full)
     turn.change.join(fork)
     if not given["quiet"]:
         about = f"{len(items)} items"

@@ -99,7 +99,7 @@ class Batches:
             left = [one is not None and not still(one) for one in adopted] if tries else []
             # Should the store go away in the middle, all is done again: nothing is written yet.
             turns = await patiently(lambda: self._turns(unit, items, adopted, refused, left))  # noqa: B023
-            said, which = await self._written(turns, out, advance)
+            said, which = await self._written(turns, out, advance, passing=unit is None)
             if said == "ok":
                 await self._tell(turns)
                 return len(turns)
@@ -226,13 +226,16 @@ class Batches:
         if self.pending.resets:
             await self.flush()
 
-    async def _written(self, turns: Sequence[Turn], out: int, advance: Advance) -> tuple[str, int]:
+    async def _written(
+        self, turns: Sequence[Turn], out: int, advance: Advance, *, passing: bool = False
+    ) -> tuple[str, int]:
         after = State.load(self.state.stored())
         commit = self.pending.copy()
         for turn in turns:
             await self._gather(turn, out, commit, after)
         count = len(turns)
         after.turns += count
+        after.passed += count if passing else 0
         advance(after, commit, count)
         stopped = turns[-1].stopped if turns else None
         if stopped is not None:

@@ -80,7 +80,7 @@ def _item(data: Any, element: str) -> ItemDelta:
         raise BadScript(f"{element}/modificationType", "has to be add, delete or replace")
     where = given.get("path")
     if isinstance(where, Mapping):  # ItemPathType of XML with attributes
-        where = where.get("value", where.get("#text"))
+        where = where.get("@value", where.get("value"))
     path = parse_path(text(where, f"{element}/path"), f"{element}/path")
     if path[0] in FIXED:
         raise BadScript(f"{element}/path", f"{path[0]} cannot be changed")
@@ -94,6 +94,8 @@ def _value(data: Any, path: Path) -> Any:
     """Return a value as it is kept: without the name of its type."""
     if not isinstance(data, Mapping):
         return data
+    if "@value" in data:
+        return data["@value"]
     kept = {name: one for name, one in data.items() if not name.startswith("@")}
     # XML has the value of a container as the element of the container within "value".
     last = path[-1]

@@ -152,6 +152,8 @@ class _Parser:
             if len(inner) == 1:
                 return inner[0]
             raise BadScript(element, "says by no @element which expression it is")
+        if "@value" in given:  # a list within a list
+            return name, given["@value"]
         return name, {key: value for key, value in given.items() if key != "@element"}
 
     def expression(self, name: str, data: Any, element: str, depth: int) -> Expression:

@@ -172,7 +172,7 @@ class BulkRuns:
             hidden_lines=int(hidden_lines or 0),
             items=int(items or 0),
             hidden_items=int(hidden_items or 0),
-            turns=state.turns,
+            turns=state.done,
             http_status=status,
         )
 

@@ -49,19 +49,25 @@ class Frame:
 class State:
     """A run: its frames, the innermost last, and its sums.
 
-    ``turns`` were taken, ``failures`` of them with an error that did not end the script, and
-    ``items`` of data put out. ``leaves`` that do something have ended. ``stopped`` is why the
+    ``turns`` were taken, ``passed`` of them to find an object only, ``failures`` with an error that
+    did not end the script; ``items`` of data were put out. ``leaves`` that do something have ended. ``stopped`` is why the
     script ended early: message, element, status of HTTP.
     """
 
     frames: list[Frame] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
     turns: int = 0
+    passed: int = 0
     items: int = 0
     failures: int = 0
     leaves: int = 0
     stopped: tuple[str, str, int] | None = None
     begun: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many times something was done with an item."""
+        return self.turns - self.passed
 
     def stop(self, why: str, element: str, status: int) -> None:
         """Let it end here."""
@@ -75,6 +81,7 @@ class State:
                 "frames": [frame.stored() for frame in self.frames],
                 "summary": self.summary.stored(),
                 "turns": self.turns,
+                "passed": self.passed,
                 "items": self.items,
                 "failures": self.failures,
                 "leaves": self.leaves,
@@ -91,6 +98,7 @@ class State:
             [Frame(*one) for one in kept["frames"]],
             Summary.load(kept["summary"]),
             kept["turns"],
+            kept["passed"],
             kept["items"],
             kept["failures"],
             kept["leaves"],

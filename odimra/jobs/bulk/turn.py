@@ -90,8 +90,17 @@ class Fleet(Protocol):
 class RunScript(Protocol):
     """What runs the scripts in scripts; see :class:`odimra.jobs.script_host.ScriptHost`."""
 
-    async def __call__(self, source: str, bindings: Mapping[str, Any], change: Transaction) -> Any:
-        """Return its value; what it writes is staged. Raises :class:`ActionFailed`."""
+    async def __call__(
+        self,
+        source: str,
+        bindings: Mapping[str, Any],
+        change: Transaction,
+        full: Mapping[str, Any] | None,
+    ) -> Any:
+        """Return its value; what it writes is staged. Raises :class:`ActionFailed`.
+
+        ``full`` is the object that it is run on, as the records show it.
+        """
 
 
 class FindTask(Protocol):

@@ -40,7 +40,9 @@ class Accounts(Protocol):
 class Scripts(Protocol):
     """What runs scripts within scripts; see :class:`odimra.jobs.script_host.ScriptHost`."""
 
-    async def run(self, source: str, bindings: Any, change: Transaction, account: str) -> Any:
+    async def run(
+        self, source: str, bindings: Any, change: Transaction, account: str, full: Any
+    ) -> Any:
         """Return the value of the last expression. Raises ScriptFailed."""
 
 
@@ -84,9 +86,9 @@ class BulkScript:
                 raise Stopped(ActionFailed(said, 403), "")
             return principal
 
-        async def inner(source: str, bindings: Any, change: Transaction) -> Any:
+        async def inner(source: str, bindings: Any, change: Transaction, full: Any) -> Any:
             try:
-                return await self._scripts.run(source, bindings, change, account)
+                return await self._scripts.run(source, bindings, change, account, full)
             except ScriptFailed as error:
                 raise ActionFailed(str(error)) from None
 
@@ -128,7 +130,7 @@ def outcome(state: State, task_id: str) -> Outcome:
         )
     if state.summary.status == FATAL_ERROR:
         message = TaskMessage(
-            STOPPED, (f"{state.failures} of {state.turns} items failed",), "Critical"
+            STOPPED, (f"{state.failures} of {state.done} items failed",), "Critical"
         )
         return Outcome(states.EXCEPTION, Result(200, body), (message,))
     return Outcome(states.COMPLETED, Result(200, body))

@@ -48,8 +48,9 @@ class Scripts:
         self.named: dict[str, Any] = {}
 
     async def run(
-        self, source: str, bindings: Mapping[str, Any], change: Transaction, account: str
-    ) -> Any:
+        self, source: str, bindings: Mapping[str, Any], change: Transaction, account: str,
+        full: Any = None,
+    ) -> Any:  # fmt: skip
         if source not in self.named:
             raise ScriptFailed(f"there is no {source}")
         return await self.named[source](bindings, change)
