@@ -84,15 +84,45 @@ RETITLE = script(
         ],
     },
 )
-#: Goes on until it is told otherwise.
-ENDLESS = script(
-    {"@element": "search", "type": "UserType", "query": {"filter": {"text": 'name = "jack"'}}},
+CREW = [f"crew-{number:03d}" for number in range(300)]
+#: Takes its time with each of them for as long as the gate is shut.
+SAIL = script(
+    {"@element": "search", "type": "CrewType"},
     {
         "@element": "action",
         "type": "execute-script",
-        "parameter": [{"name": "script", "value": {"code": "for (;;);"}}],
+        "parameter": [
+            {
+                "name": "script",
+                "value": {
+                    "code": "var until = Date.now() + 100;"
+                    "if (!openidm.read('managed/gate/harbour').open)"
+                    " while (Date.now() < until);"
+                    "openidm.patch(objectID, null, [{operation: 'replace', "
+                    "field: '/sailed', value: (input.sailed || 0) + 1}])"
+                },
+            }
+        ],
     },
 )
+
+
+@pytest.fixture
+def crew(admin: Client) -> Iterator[None]:
+    """Many objects, and a gate that is shut."""
+    shut = admin.request("PUT", f"{REST}/gates/harbour", {"gate": {"open": False}})
+    assert shut.status == 201
+    values = [{"@type": "CrewType", "oid": name, "name": name} for name in CREW]
+    add = {"@element": "action", "type": "add"}
+    body = script(add)
+    body["executeScript"]["input"] = {"value": values}
+    assert admin.post(f"{REST}/rpc/executeScript", body).status == 200
+    yield
+    admin.delete(f"{REST}/gates/harbour")
+    gone = script(
+        {"@element": "search", "type": "CrewType"}, {"@element": "action", "type": "delete"}
+    )
+    assert admin.post(f"{REST}/rpc/executeScript", gone).status == 200
 
 
 def start(admin: Client, body: dict[str, Any]) -> str:
@@ -170,15 +200,30 @@ def test_a_task_that_fails_is_told(service: Service, admin: Client, tmp_path: Pa
     assert f"Failed execution of task {oid} with status fatal_error" in done.stdout + done.stderr
 
 
-@pytest.mark.usefixtures("jack")
+@pytest.mark.usefixtures("crew")
 def test_suspend_and_resume(cli: Cli, admin: Client) -> None:
-    # Asked for before the first object, it rests there.
-    oid = start(admin, ENDLESS)
+    oid = start(admin, SAIL)
+    deadline = time.monotonic() + 30
+    while task_of(admin, oid)["progress"] == 0:
+        assert time.monotonic() < deadline, "it has not begun"
+        time.sleep(0.02)
     assert "suspend" in cli("task", "suspend", oid)
-    assert task_of(admin, oid)["executionState"] in ("suspended", "running")
+    resting = task_of(admin, oid)
+    assert resting["executionState"] == resting["schedulingState"] == "suspended"
+    assert resting["resultStatus"] == "in_progress"
+    (row,) = [line for line in cli("tasks").splitlines() if oid in line]
+    assert "suspended" in row
+    sailed = [one.get("sailed") for one in crew_of(admin)]
+    assert 0 < sailed.count(1) < len(CREW), "it rests between two objects"
+
+    admin.request("PUT", f"{REST}/gates/harbour", {"gate": {"open": True}})
     assert "resume" in cli("task", "resume", oid)
-    assert task_of(admin, oid)["executionState"] in ("runnable", "waiting", "running")
-    admin.delete(f"{REST}/tasks/{oid}")
+    assert until(admin, oid, executionState="closed")["resultStatus"] == "success"
+    assert [one.get("sailed") for one in crew_of(admin)] == [1] * len(CREW)
+
+
+def crew_of(admin: Client) -> list[dict[str, Any]]:
+    return list(admin.get(f"{REST}/crews").body["object"]["object"])
 
 
 def test_put_get_and_delete(cli: Cli, admin: Client, tmp_path: Path) -> None:
