@@ -32,8 +32,6 @@ from odimra.records.records import Records
 PAGE = 500
 #: How often a change is tried again that others overtake.
 TRIES = 20
-#: What other endpoints are called.
-RESERVED = frozenset({"rpc", "scriptExecutionResults", "tasks"})
 
 
 class ObjectsEndpoint:
@@ -207,8 +205,6 @@ class ObjectsEndpoint:
 
 def _kind(ask: Ask) -> ObjectType:
     """Return the type whose collection the path names. Raises 404."""
-    if ask.params[0] in RESERVED:
-        raise MidpointError(404, "There is nothing here")
     return of_collection(ask.params[0])
 
 
