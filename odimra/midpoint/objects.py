@@ -110,7 +110,10 @@ class ObjectsEndpoint:
     async def _pages(self, kind: ObjectType, query: Query) -> AsyncIterator[list[Any]]:
         if query.order:
             ids = await in_order(
-                self._records, Search(kind.records, query), self._records.options.max_sorted
+                self._records,
+                Search(kind.records, query),
+                self._records.options.max_sorted,
+                patient=False,
             )
             for start in range(0, len(ids), PAGE):
                 found = await self._records.read_many(kind.records, ids[start : start + PAGE])

@@ -6,6 +6,7 @@ nothing the second time; an action is known again by the id of its task, and not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from odimra.tasks import Task, states
 
 #: How often a task that a script waits for is looked at, in seconds.
 EVERY = 0.1
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 async def modify(action: Action, item: Item, content: Mapping[str, Any], turn: Turn) -> None:
@@ -57,7 +59,7 @@ def typed(value: Any, now: Sequence[Any]) -> Any:
         return value
     if isinstance(now[0], bool):
         return {"true": True, "false": False}.get(value, value)
-    if isinstance(now[0], int) and value.removeprefix("-").isdigit() and len(value) < 19:
+    if isinstance(now[0], int) and _INTEGER.fullmatch(value):
         return int(value)
     return value
 
