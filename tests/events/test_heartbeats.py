@@ -87,9 +87,16 @@ async def test_filters_do_not_concern_heartbeats(stand: Stand, sink: Sink, tasks
 
 async def test_the_next_holder_keeps_the_beat(stand: Stand, sink: Sink, tasks: Tasks) -> None:
     subscription = await stand.subscribe(sink.url, send_heartbeat=True, heartbeat_minutes=1)
+    first = (await stand.delivery(subscription))["heartbeat_at"]
     stand.push()
     stand.clock.advance(MINUTE)
     await stand.until(lambda: sink.heard == [BEAT])
+
+    async def noted() -> bool:
+        return (await stand.delivery(subscription))["heartbeat_at"] != first
+
+    # The one who hears it is first to know.
+    await stand.until(noted)
     due = (await stand.delivery(subscription))["heartbeat_at"]
     await stand.stop()
     stand.clock.advance(MINUTE / 2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
-import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,42 +11,16 @@ import pytest
 from odimra.jobs.scanner import runs as states
 from odimra.jobs.scanner.runs import TASK
 from odimra.store import Store
+from tests.jobs.killing import Workers
 from tests.jobs.scripts import ok
 from tests.jobs.yard import PythonScripts, Yard, context
 
 RECORDS = 20_000
 
 
-class Workers:
-    """Worker processes on one store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._processes: list[asyncio.subprocess.Process] = []
-
-    async def start(self) -> None:
-        options = self._store.options
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.jobs.scan_worker", options.url, options.namespace),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        self._processes.append(process)
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-
-    async def kill(self, number: int) -> None:
-        process = self._processes.pop(number)
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
-
-    async def end(self) -> None:
-        while self._processes:
-            await self.kill(0)
-
-
 @pytest.fixture
 async def workers(store: Store) -> AsyncIterator[Workers]:
-    running = Workers(store)
+    running = Workers(store, "tests.jobs.scan_worker")
     yield running
     await running.end()
 

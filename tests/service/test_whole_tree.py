@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,11 +24,19 @@ def service() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def admin(service: Service) -> Client:
     client = service.admin()
+    started = []
     for machine in ("node-1", "node-2"):
         action = f"{ROOT}Systems/{machine}/Actions/ComputerSystem.Reset"
-        assert client.post(action, {"ResetType": "ForceRestart"}).status == 202
+        started.append(client.post(action, {"ResetType": "ForceRestart"}))
     update = f"{ROOT}UpdateService/Actions/UpdateService.SimpleUpdate"
-    assert client.post(update, {"ImageURI": "https://files.test/bios-2.0.0.bin"}).status == 202
+    started.append(client.post(update, {"ImageURI": "https://files.test/bios-2.0.0.bin"}))
+    assert [one.status for one in started] == [202] * 3
+    # What they change should not change while the tree is looked at.
+    deadline = time.monotonic() + 30
+    for one in started:
+        while "EndTime" not in client.get(one.body["@odata.id"]).body:
+            assert time.monotonic() < deadline, "it did not end"
+            time.sleep(0.02)
     return client
 
 

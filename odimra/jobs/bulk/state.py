@@ -50,8 +50,8 @@ class State:
     """A run: its frames, the innermost last, and its sums.
 
     ``turns`` were taken, ``passed`` of them to find an object only, ``failures`` with an error that
-    did not end the script; ``items`` of data were put out. ``leaves`` that do something have ended. ``stopped`` is why the
-    script ended early: message, element, status of HTTP.
+    did not end the script; ``items`` of data were put out. ``leaves`` that do something have ended.
+    ``stopped`` is why the script ended early: message, element, status of HTTP.
     """
 
     frames: list[Frame] = field(default_factory=list)

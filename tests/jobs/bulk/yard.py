@@ -57,11 +57,16 @@ class Scripts:
 
 
 class Machines:
-    """Two machines, whose AssetTag can be patched, and that can be reset."""
+    """Two machines or more, whose AssetTag can be patched, and that can be reset."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, tasks: Tasks, count: int = 2) -> None:
         self._tasks = tasks
-        self.systems = {name: {"Name": f"System {name}", "AssetTag": ""} for name in ("s1", "s2")}
+        self.systems = {
+            name: {"Name": f"System {name}", "AssetTag": ""}
+            for name in (f"s{number}" for number in range(1, count + 1))
+        }
+        #: Seconds that a reset takes.
+        self.slow = 0.0
         self.patched: list[tuple[str, dict[str, Any]]] = []
         self.started: list[str] = []
         self.state = states.COMPLETED
@@ -104,7 +109,9 @@ class Machines:
             return None
         try:
             await self._tasks.create(
-                NewTask("reset", rights.account, args={"id": id, "state": self.state}),
+                NewTask(
+                    "reset", rights.account, args={"id": id, "state": self.state, "slow": self.slow}
+                ),
                 task_id=task_id,
             )
             self.started.append(id)
@@ -119,6 +126,7 @@ class Reset:
     name = "reset"
 
     async def run(self, job: JobContext) -> Outcome:
+        await job.sleep(job.args["slow"])
         return Outcome(job.args["state"])
 
 
@@ -127,13 +135,13 @@ class Yard:
 
     def __init__(
         self, store: Store, options: BulkOptions | None = None, clock: Clock | None = None,
-        *, redelivery: float = 1.0, record_options: RecordOptions | None = None,
+        *, redelivery: float = 1.0, record_options: RecordOptions | None = None, machines: int = 2,
     ) -> None:  # fmt: skip
         self.store = store
         self.clock = clock or SystemClock()
         self.tasks = Tasks(store, TaskOptions(resubmit_ms=500), self.clock)
         self.records = Records(store, record_options or RecordOptions(), self.clock)
-        self.machines = Machines(self.tasks)
+        self.machines = Machines(self.tasks, machines)
         self.records.mount("redfish/Systems", self.machines)
         self.accounts = Accounts()
         self.scripts = Scripts()
