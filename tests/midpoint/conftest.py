@@ -11,6 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from odimra.access import AuthenticationFailed, HashingBusy, Principal
+from odimra.jobs.bulk.steps import BulkOptions
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint, MidpointOptions
 from odimra.midpoint.info import information
@@ -174,9 +175,10 @@ async def make_face(store: Store, aiohttp_client: Callable[..., Any]) -> AsyncIt
         public_url: str = "",
         records: RecordOptions | None = None,
         *,
+        bulk: BulkOptions | None = None,
         work: bool = True,
     ) -> Face:
-        yard = Yard(store, record_options=records)
+        yard = Yard(store, bulk, record_options=records)
         yard.accounts.privileges = dict(WHO)
         await yard.__aenter__()
         yards.append(yard)
