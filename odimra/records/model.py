@@ -114,7 +114,9 @@ def encode(content: Mapping[str, Any], limit: int) -> bytes:
     """
     if not isinstance(content, Mapping):
         raise BadRecord("content", "must be a JSON object")
-    kept = {name: value for name, value in content.items() if name not in (ID, REV)}
+    kept = content
+    if ID in content or REV in content:
+        kept = {name: value for name, value in content.items() if name not in (ID, REV)}
     try:
         doc = orjson.dumps(kept)
     except orjson.JSONEncodeError as error:

@@ -39,8 +39,13 @@ ENABLED, DISABLED = "enabled", "disabled"
 LONGEST_LINE = 1000
 
 
-def _done(turn: Turn, action: Action, word: str, about: str) -> None:
-    turn.say(f"{word} {about}{' (dry run)' if action.dry_run else ''}")
+def _done(
+    turn: Turn, action: Action, word: str, kind: ObjectType, id: str, content: Mapping[str, Any]
+) -> None:
+    if turn.quiet:
+        turn.unsaid += 1  # nobody would see what it says
+        return
+    turn.say(f"{word} {named(kind, id, content)}{' (dry run)' if action.dry_run else ''}")
 
 
 async def _kept_object(item: Item, turn: Turn, what: str) -> tuple[ObjectType, dict[str, Any]]:
@@ -85,14 +90,14 @@ async def add(action: Action, items: Sequence[Item], turn: Turn) -> list[Item]:
         await _write(action, Item(kind.records, oid), turn, content)
     elif action.dry_run:
         turn.tools.records.encode(content)
-        _done(turn, action, "Added", named(kind, oid or "(new)", content))
+        _done(turn, action, "Added", kind, oid or "(new)", content)
         return [item]
     else:
         # The same one if the turn has to be done again: its number makes it known.
         made = await turn.change.create(kind.records, content, oid or str(turn.new_uuid(kind.name)))
         oid = made.id
         await turn.change.put(kind.records, oid, content)
-    _done(turn, action, "Added", named(kind, oid, content))
+    _done(turn, action, "Added", kind, oid, content)
     return [Item(kind.records, oid)]
 
 
@@ -120,7 +125,7 @@ async def modify(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         except CannotApply as error:
             raise ActionFailed(str(error)) from None
         await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -134,10 +139,10 @@ async def delete(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
             return [item]
         raise
     if action.dry_run:
-        _done(turn, action, "Deleted", named(kind, item.id, content))
+        _done(turn, action, "Deleted", kind, item.id, content)
         return [item]
     await turn.change.delete(item.type, item.id, None)
-    _done(turn, action, "Deleted", named(kind, item.id, content))
+    _done(turn, action, "Deleted", kind, item.id, content)
     return [Item(item.type, item.id, gone=content, failed=item.failed)]
 
 
@@ -157,7 +162,7 @@ async def _activate(action: Action, item: Item, turn: Turn, status: str, word: s
     activation = dict(before) if isinstance(before, Mapping) else {}
     changed = {**content, "activation": {**activation, "administrativeStatus": status}}
     await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, word, named(kind, item.id, content))
+    _done(turn, action, word, kind, item.id, content)
     return [item]
 
 
@@ -170,7 +175,7 @@ async def assign(action: Action, items: Sequence[Item], turn: Turn) -> list[Item
         await _exists(turn, one)
     changed = deltas.apply(content, (ItemDelta(ADD, ("assignment",), wanted),))
     await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -205,7 +210,7 @@ async def unassign(action: Action, items: Sequence[Item], turn: Turn) -> list[It
         if not left:
             del changed["assignment"]
         await _write(action, item, turn, computed(changed, turn, action))
-    _done(turn, action, "Modified", named(kind, item.id, content))
+    _done(turn, action, "Modified", kind, item.id, content)
     return [item]
 
 
@@ -220,7 +225,7 @@ async def recompute(action: Action, items: Sequence[Item], turn: Turn) -> list[I
         changed = with_computed(content, turn.tools.job.clock.now_ms())
         if changed != content:
             await _write(action, item, turn, changed)
-    _done(turn, action, "Recomputed", named(kind, item.id, content))
+    _done(turn, action, "Recomputed", kind, item.id, content)
     return [item]
 
 

@@ -124,12 +124,15 @@ class Batches:
         refused: Mapping[int, ActionFailed],
         left: Sequence[bool],
     ) -> list[Turn]:
+        quiet = self.state.console >= self._options.max_console
+
         async def turn(at: int) -> Turn:
             change = Transaction(self._tools.records)
             one = adopted[at]
             if one is not None:
                 change.adopt(one.kept)
             made = Turn(self._tools, await self.rights(), self.state.turns + at + 1, change)
+            made.quiet = quiet
             gone = unit is None and one is None
             if gone or (left and left[at]):
                 return made  # it is not meant any more
@@ -250,6 +253,8 @@ class Batches:
     async def _gather(self, turn: Turn, out: int, commit: Commit, after: State) -> None:
         commit.writes += turn.writes
         commit.lines += turn.lines
+        commit.unsaid += turn.unsaid
+        after.console += sum(len(line.encode()) + 1 for line in turn.lines)
         commit.events += turn.events
         for note in turn.notes:
             after.summary.add(note)

@@ -50,8 +50,9 @@ class State:
     """A run: its frames, the innermost last, and its sums.
 
     ``turns`` were taken, ``passed`` of them to find an object only, ``failures`` with an error that
-    did not end the script; ``items`` of data were put out. ``leaves`` that do something have ended.
-    ``stopped`` is why the script ended early: message, element, status of HTTP.
+    did not end the script; ``items`` of data and ``console`` bytes of text were put out.
+    ``leaves`` that do something have ended. ``stopped`` is why the script ended early: message,
+    element, status of HTTP.
     """
 
     frames: list[Frame] = field(default_factory=list)
@@ -59,6 +60,7 @@ class State:
     turns: int = 0
     passed: int = 0
     items: int = 0
+    console: int = 0
     failures: int = 0
     leaves: int = 0
     stopped: tuple[str, str, int] | None = None
@@ -83,6 +85,7 @@ class State:
                 "turns": self.turns,
                 "passed": self.passed,
                 "items": self.items,
+                "console": self.console,
                 "failures": self.failures,
                 "leaves": self.leaves,
                 "stopped": self.stopped,
@@ -100,6 +103,7 @@ class State:
             kept["turns"],
             kept["passed"],
             kept["items"],
+            kept["console"],
             kept["failures"],
             kept["leaves"],
             None if kept["stopped"] is None else tuple(kept["stopped"]),

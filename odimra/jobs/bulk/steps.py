@@ -25,7 +25,7 @@ class BulkOptions:
     ``max_records`` of a type and ``max_events`` are the store's.
     """
 
-    flush_items: int = 100
+    flush_items: int = 200
     flush_seconds: float = 1.0
     workers: int = 4
     max_items: int = 10_000
@@ -68,7 +68,7 @@ class RunKeys:
 
 @dataclass(slots=True)
 class Commit:
-    """What one step writes; of ``hidden`` items of data only the number."""
+    """What one step writes; of ``hidden`` items and ``unsaid`` lines only the number."""
 
     writes: list[Write] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -78,6 +78,7 @@ class Commit:
     takes: list[tuple[int, int]] = field(default_factory=list)
     events: list[tuple[str, bytes]] = field(default_factory=list)
     hidden: int = field(default=0, init=False)
+    unsaid: int = field(default=0, init=False)
 
     @property
     def _parts(self) -> tuple[list[Any], ...]:
@@ -94,18 +95,18 @@ class Commit:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not any(self._parts) and not self.hidden
+        return not any(self._parts) and not self.hidden and not self.unsaid
 
     def copy(self) -> Commit:
         """Return another one with the same in it."""
         copy = Commit(*(list(part) for part in self._parts))
-        copy.hidden = self.hidden
+        copy.hidden, copy.unsaid = self.hidden, self.unsaid
         return copy
 
     def flat(self, bounds: str, now: int) -> list[str | bytes | int]:
         """Return it as the step takes it, counts first, at ``now`` (ms since the epoch)."""
         counts = " ".join(str(len(part)) for part in self._parts)
-        found: list[str | bytes | int] = [f"{counts} {self.hidden}", bounds, now]
+        found: list[str | bytes | int] = [f"{counts} {self.hidden} {self.unsaid}", bounds, now]
         # Few long arguments: each costs as much as reading a record.
         for write in self.writes:
             found += (f"{write.rev} {write.type} {write.id}", write.doc)

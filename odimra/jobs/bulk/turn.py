@@ -156,6 +156,9 @@ class Turn:
     events: list[tuple[str, bytes]] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    #: Whether the console output is full: then lines are only counted.
+    quiet: bool = False
+    unsaid: int = 0
     stopped: Stopped | None = None
     _ordinal: int = 0
     #: Notes and lines of what was done for good, whatever becomes of the turn.
@@ -287,6 +290,9 @@ class Turn:
 
     def say(self, line: str) -> None:
         """Add a line to the console output."""
+        if self.quiet:
+            self.unsaid += 1
+            return
         self.lines.append(" ".join(line.split())[:1000])
 
     async def _about(self, items: Sequence[Item]) -> str:

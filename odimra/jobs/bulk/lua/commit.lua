@@ -5,7 +5,7 @@
 -- of a type, items and bytes of data, bytes of console, events), 7 time in ms, then
 --   writes: "<revision> <type> <id>" (no revision if it must not exist), text ("" to delete)
 --   lines of console, as one text
---   items of data; those that are only counted come as a number behind the counts
+--   items of data (of items and lines that are only counted the numbers are behind the counts)
 --   items to hand on: number of the list, item
 --   lists to begin anew
 --   items that were taken: number of the list, how many
@@ -13,8 +13,8 @@
 -- Returns "ok", or "changed" or "limit" with the number of the write which that is about.
 local root, number = ARGV[3], tonumber(ARGV[2])
 if number <= tonumber(redis.call('HGET', KEYS[2], 'step') or '0') then return {'ok'} end
-local writes, lines, items, pushes, resets, takes, events, hidden = string.match(ARGV[5],
-  '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+local writes, lines, items, pushes, resets, takes, events, hidden, quiet = string.match(ARGV[5],
+  '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
 local records, most, bytes, console, keep = string.match(ARGV[6], '(%d+) (%d+) (%d+) (%d+) (%d+)')
 local at = 8
 
@@ -54,6 +54,7 @@ if tonumber(lines) > 0 then
   if said ~= '' then redis.call('APPEND', KEYS[3], said) end
   size, unsaid = size + #said, unsaid + left
 end
+unsaid = unsaid + quiet
 at = at + 1
 
 local shown, weight, unshown = counted(3), counted(4), counted(5)
