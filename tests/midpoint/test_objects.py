@@ -370,6 +370,7 @@ async def test_how_many_a_search_means_altogether(still: Face) -> None:
         ({"query": {"filter": {"twist": {}}}}, "twist"),
         ({"query": {"filter": {"text": "name ="}}}, "text"),
         ({"query": {"filter": {"text": "name = $who"}}}, "who"),
+        ({"query": {"filter": {"inOid": {"value": {"a": 1}}}}}, "inOid/value"),
         ({"query": {"paging": {"offset": -1}}}, "paging/offset"),
         ({"query": {"paging": {"orderBy": ""}}}, "paging/orderBy"),
         ({"query": {"twist": 1, "filter": {}}}, "twist"),

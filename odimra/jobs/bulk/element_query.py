@@ -194,8 +194,10 @@ class _Parser:
     def in_oid(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``inOid``: one of several oids."""
         _known(data, {"value", "considerOwner"}, where)
-        values = frozenset(constant(data.get("value"), self._variables))
-        return lambda one: one.get("oid") in values
+        values = constant(data.get("value"), self._variables)
+        if not all(isinstance(one, str | int) for one in values):
+            raise BadQuery(f"{where}/value", "has to be an oid")
+        return predicates.has_oid(map(str, values))
 
     def typed(self, name: str, data: Mapping[str, Any], where: str, depth: int) -> Tree:
         """``type``: objects of a type, which a filter may say more of."""

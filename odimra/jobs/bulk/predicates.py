@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -211,3 +211,14 @@ def is_type(name: str) -> Test:
     """Return the condition that an object is of a type."""
     wanted = local(name)
     return lambda data: wanted == "ObjectType" or local(str(data.get("@type", wanted))) == wanted
+
+
+def has_oid(oids: Iterable[str]) -> Test:
+    """Return the condition that an object has one of these oids."""
+    wanted = frozenset(oids)
+
+    def has(data: Mapping[str, Any]) -> bool:
+        oid = data.get("oid")
+        return isinstance(oid, str) and oid in wanted
+
+    return has

@@ -184,8 +184,7 @@ class _Build(Transformer[Token, Any]):
             raise BadQuery(word, "takes a value")
         match word:
             case "inOid":
-                oids = frozenset(map(str, values))
-                return lambda data: data.get("oid") in oids
+                return predicates.has_oid(map(str, values))
             case "type" | "ofType":
                 return predicates.is_type(str(values[0]))
             case "anyIn" | "equal":
