@@ -121,6 +121,32 @@ async def test_asynchronous_is_true_or_false(still: Face) -> None:
     assert await count_of_tasks(still) == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ('name = "x"', [{"name": "x"}]),
+        ('name != "x"', ["x", 5, ["x"]]),
+        ("name exists", [{"name": "x"}]),
+        ('. = "x"', ["x", ["x"]]),
+        (". > 4", [5]),
+        (". type UserType", [{"name": "x"}]),
+        ('. inOid ("x")', []),
+        ('not (. inOid ("x"))', [{"name": "x"}, "x", 5, ["x"]]),
+        ('a/b = "x" or name = "x"', [{"name": "x"}]),
+        ('name matches (orig = "x")', [{"name": "x"}]),
+        ("name = title", []),
+    ],
+)
+async def test_a_filter_of_values_that_are_no_objects(
+    face: Face, query: str, kept: list[Any]
+) -> None:
+    values = [{"name": "x"}, "x", 5, ["x"]]
+    body = {"filter": {"query": {"filter": {"text": query}}}, "input": {"value": values}}
+    answer = await face.post(RUN, {"executeScript": body})
+    assert answer.status == 200, answer.raw
+    assert answer.values == kept
+
+
 # How a script that ended is answered
 
 

@@ -155,7 +155,10 @@ def any_value(path: Path, meets_one: Callable[[Any], bool]) -> Test:
         (name,) = path
 
         def on_member(data: Mapping[str, Any]) -> bool:
-            value = data.get(name)
+            try:
+                value = data.get(name)
+            except AttributeError:  # a script has plain values, too
+                return any(meets_one(plain(one)) for one in values_at(data, path))
             if type(value) is str:  # nearly always; the general way costs several times as much
                 return meets_one(value)
             if value is None:
@@ -210,15 +213,21 @@ def _shown(value: Any) -> Mapping[str, Any]:
 def is_type(name: str) -> Test:
     """Return the condition that an object is of a type."""
     wanted = local(name)
-    return lambda data: wanted == "ObjectType" or local(str(data.get("@type", wanted))) == wanted
+
+    def test(data: Mapping[str, Any]) -> bool:
+        if not isinstance(data, dict):
+            return False
+        return wanted == "ObjectType" or local(str(data.get("@type", wanted))) == wanted
+
+    return test
 
 
 def has_oid(oids: Iterable[str]) -> Test:
     """Return the condition that an object has one of these oids."""
     wanted = frozenset(oids)
 
-    def has(data: Mapping[str, Any]) -> bool:
-        oid = data.get("oid")
+    def test(data: Mapping[str, Any]) -> bool:
+        oid = data.get("oid") if isinstance(data, dict) else None
         return isinstance(oid, str) and oid in wanted
 
-    return has
+    return test
