@@ -80,7 +80,7 @@ class Crest:
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
-        for path in (ROOT, ROOT + "/{tail:.*}"):
+        for path in (ROOT, ROOT + "/{tail:(?s:.*)}"):
             app.router.add_route("*", path, self.serve, expect_handler=self._expect)
 
     async def _expect(self, request: web.Request) -> web.StreamResponse | None:

@@ -14,7 +14,7 @@ from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.query import BadQuery
 from odimra.jobs.bulk.results import failed
 from odimra.jobs.bulk.runs import CannotRunAgain, NotSuspended
-from odimra.jobs.bulk.turn import ActionFailed
+from odimra.jobs.bulk.turn import ActionFailed, Stopped
 from odimra.jobs.bulk.types import UnknownObjectType
 from odimra.jobs.scripts import ScriptRefused
 from odimra.midpoint.media import BadDocument, NotAcceptable, UnknownForm
@@ -89,6 +89,7 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], MidpointError]], ...]
     (BadQuery, _said(400)),
     (CannotApply, _said(400)),
     (ActionFailed, lambda error: MidpointError(error.status, str(error))),
+    (Stopped, lambda error: MidpointError(error.status, str(error))),
     (UnknownObjectType, _said(404)),
     (UnknownType, _said(404)),
     (RecordMissing, lambda error: MidpointError(404, f"Object not found: {error}")),

@@ -82,6 +82,7 @@ class Midpoint:
     ) -> None:
         #: What is served.
         self.routes = routes
+        self._names = {route.segments[0] for route in routes} - {"*"}
         self._access = access
         self._options = options
         self._info = Route("GET", "", info)
@@ -89,7 +90,7 @@ class Midpoint:
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
         for root in ROOTS:
-            for path in (root, root + "/{tail:.*}"):
+            for path in (root, root + "/{tail:(?s:.*)}"):
                 app.router.add_route("*", path, self.serve, expect_handler=self._expect)
         for path in INFO:
             app.router.add_route("*", path, self.serve, expect_handler=self._expect)
@@ -160,20 +161,22 @@ class Midpoint:
         return await route.handler(ask)
 
     def _find(self, request: web.Request) -> tuple[Route, tuple[str, ...], str]:
-        path = request.rel_url.raw_path
         wanted = "GET" if request.method == "HEAD" else request.method
-        if path.rstrip("/") in INFO:
+        if request.path in INFO:
             if wanted != "GET":
                 raise _not_allowed(READS)
             return self._info, (), ""
-        root = next(one for one in ROOTS if path.startswith(one))
-        raw = path.removeprefix(root).strip("/")
+        # However the root is written: the router has found it.
+        root = next(one for one in ROOTS if request.path.startswith(one))
+        raw = "/".join(request.rel_url.raw_path.split("/")[root.count("/") + 1 :]).strip("/")
         segments = [unquote(one) for one in raw.split("/")] if raw else []
         if any(not one or "/" in one or not one.isprintable() for one in segments):
             raise MidpointError(404, "There is nothing here")
         allowed: list[str] = []
+        own = bool(segments) and segments[0] in self._names
         for route in self.routes:
-            if len(route.segments) != len(segments):
+            # What has a name of its own here is no collection of objects besides.
+            if len(route.segments) != len(segments) or (own and route.segments[0] == "*"):
                 continue
             if all(
                 one in ("*", given) for one, given in zip(route.segments, segments, strict=True)

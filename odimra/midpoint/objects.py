@@ -32,8 +32,6 @@ from odimra.records.records import Records
 PAGE = 500
 #: How often a change is tried again that others overtake.
 TRIES = 20
-#: What other endpoints are called.
-RESERVED = frozenset({"rpc", "scriptExecutionResults", "tasks"})
 
 
 class ObjectsEndpoint:
@@ -112,7 +110,10 @@ class ObjectsEndpoint:
     async def _pages(self, kind: ObjectType, query: Query) -> AsyncIterator[list[Any]]:
         if query.order:
             ids = await in_order(
-                self._records, Search(kind.records, query), self._records.options.max_sorted
+                self._records,
+                Search(kind.records, query),
+                self._records.options.max_sorted,
+                patient=False,
             )
             for start in range(0, len(ids), PAGE):
                 found = await self._records.read_many(kind.records, ids[start : start + PAGE])
@@ -207,8 +208,6 @@ class ObjectsEndpoint:
 
 def _kind(ask: Ask) -> ObjectType:
     """Return the type whose collection the path names. Raises 404."""
-    if ask.params[0] in RESERVED:
-        raise MidpointError(404, "There is nothing here")
     return of_collection(ask.params[0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from odimra.midpoint.asking import Answer
 from odimra.midpoint.media import Form, Writer
@@ -18,6 +18,10 @@ async def streamed(
     assert stream is not None
     response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        # What would be sent here would be taken for the next answer.
+        await response.write_eof()
+        return response
     writer = Writer(form, answer.name, answer.type, stream.path)
     await response.write(writer.begin())
     async for page in stream.pages:

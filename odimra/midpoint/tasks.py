@@ -53,6 +53,7 @@ class TasksEndpoint:
         """One task."""
         task = await self._visible.task(ask)
         (shown,) = await self._shown([task])
+        del shown["@type"]
         return Answer(200, "task", shown)
 
     async def listed(self, ask: Ask) -> Answer:
@@ -142,6 +143,7 @@ def represent(task: Task, run: State | None) -> dict[str, Any]:
     status = status_of(task)
     oid = oid_of(task.id)
     shown: dict[str, Any] = {
+        "@type": "TaskType",
         "oid": oid,
         "version": str(task.version),
         "name": f"{task.name or task.kind} {oid}",

@@ -39,8 +39,10 @@ def tool(service: Service, tmp_path: Path) -> Tool:
     return run
 
 
-def run_script(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script that was installed beside the interpreter.
+def run_script(
+    name: str, *arguments: str, folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script that was installed beside the interpreter, with more of an environment.
 
     Fails clearly when it is not there.
     """
@@ -48,7 +50,7 @@ def run_script(name: str, *arguments: str, folder: Path) -> subprocess.Completed
     assert script.exists(), f"{name} is not installed; pip install 'odimra[clients]'"
     return subprocess.run(
         [sys.executable, str(script), *arguments],
-        env=clean_environment(),
+        env=clean_environment(**environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -55,7 +55,8 @@ async def test_privileges(desk: Desk) -> None:
     "path",
     [
         "", "/", "managed", "managed/user/1/2", "nothing", "managed//1", "scheduler/job/a/b",
-        "managed/user/a%2Fb", "managed/user/a%00b", "taskscanner/a/b", "managed/no%20type/1",
+        "managed/user/a%2Fb", "managed/user/a%00b", "managed/user/a%0Ab", "taskscanner/a/b",
+        "managed/no%20type/1",
     ],
 )  # fmt: skip
 async def test_what_is_not_there(desk: Desk, path: str) -> None:

@@ -68,7 +68,7 @@ def test_every_client_that_is_tested_is_in_the_readme() -> None:
     told = [
         found[1]
         for cell in table("README.md", "Clients known to work")
-        if (found := re.match(r"`(\w+)`", cell))
+        if (found := re.match(r"`([\w-]+)`", cell))
     ]
     assert sorted(told) == sorted(names)
 

@@ -97,17 +97,23 @@ class Finder:
         )
 
 
-async def in_order(records: Records, search: Search, most: int) -> list[str]:
+async def in_order(
+    records: Records, search: Search, most: int, *, patient: bool = True
+) -> list[str]:
     """Return the ids of the objects that an ordered search means.
 
-    Raises :class:`~odimra.jobs.bulk.turn.Stopped` when they are more than ``most``.
+    While the store is away it waits, unless it is not ``patient``. Raises
+    :class:`~odimra.jobs.bulk.turn.Stopped` when they are more than ``most``.
     """
     query = search.query
     order = [SortKey(tuple(path), not ascending) for path, ascending in query.order]
     room = most if query.max_size is None else min(most, query.offset + query.max_size)
     smallest, count, after = Smallest(max(1, room)), 0, ""
     while True:
-        page = await patiently(lambda: records.page(search.type, after, PAGE))  # noqa: B023
+        if patient:
+            page = await patiently(lambda: records.page(search.type, after, PAGE))  # noqa: B023
+        else:
+            page = await records.page(search.type, after, PAGE)
         meant = [record for record in page if meets(search, record)]
         count += len(meant)
         smallest.add(

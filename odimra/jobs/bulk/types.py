@@ -21,7 +21,7 @@ _PLURALS = {
     "valuePolicies": "valuePolicy",
     "securityPolicies": "securityPolicy",
     "accessCertificationPolicies": "accessCertificationPolicy",
-    "archetypes": "archetype",
+    "functionLibraries": "functionLibrary",
 }
 _SINGULARS = {one: many for many, one in _PLURALS.items()}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
