@@ -275,8 +275,7 @@ class Turn:
                 return [Item(value=value, failed=failed) for value in values_at(data, path)]
             case language.Filter(query):
                 assert query.test is not None
-                properties = data if isinstance(data, Mapping) else {}  # a plain value has none
-                return [item.failing(failed)] if query.test(properties) else []
+                return [item.failing(failed)] if query.test(data) else []
             case language.FilterContent(keep, remove):
                 part = pruning.kept(data, keep) if keep else pruning.removed(data, remove)
                 return [Item(value=part, failed=failed)]
