@@ -23,7 +23,7 @@ from odimra.records.transaction import Transaction
 from odimra.store import Store, StoreOptions
 from odimra.tasks import Change, Task, states
 from tests.fakes import FakeClock
-from tests.jobs.bulk.yard import TYPE, Yard, action, pipeline, replace, search
+from tests.jobs.bulk.yard import TYPE, Yard, action, replace, search
 
 USERS, MACHINES = 7, 3
 
