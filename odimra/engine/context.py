@@ -45,8 +45,6 @@ class JobContext:
         self.task = task
         self.args = task.args
         self.checkpoint: Any = task.checkpoint
-        #: Whether an earlier run of this task was cut short.
-        self.resumed = task.epoch > 1
         self.clock = clock
         self._tasks = tasks
         self._sequence = 0

@@ -21,6 +21,7 @@ from odimra.jobs.bulk.language import (
     Select,
     Sequence,
 )
+from odimra.jobs.bulk.types import of_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Plan:
                 unit, keep = child, True
                 if isinstance(child, Foreach):
                     unit, keep = child.child, child.keep
-                if waiting.query.order or not (is_unit(unit) and _is_local(unit)):
+                if not _may_fuse(waiting, unit):
                     nodes.append(self._add(Find(self._next, waiting)))
                     waiting = None
                 else:
@@ -150,6 +151,14 @@ def is_unit(expression: Expression) -> bool:
         case Search():
             return False
     return True
+
+
+def _may_fuse(search: Search, unit: Expression) -> bool:
+    if search.query.order or not (is_unit(unit) and _is_local(unit)):
+        return False
+    # What is done to machines is done at once, and may be what the search would not find any more:
+    # so what was found is written down before, for whoever goes on when the worker has died.
+    return not (of_records(search.type).machine and patient(unit, machines=True))
 
 
 def _is_local(expression: Expression) -> bool:

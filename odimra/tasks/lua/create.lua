@@ -19,7 +19,7 @@ local function insert(one, parent, ordinal)
   end
   if one.leaf then
     redis.call('ZADD', root .. 'queue:due', now + tonumber(ARGV[5]), one.id)
-    wake[#wake + 1] = one.id .. '.0'
+    wake[#wake + 1] = one.id .. '.' .. (one.submission or 0)
   end
 end
 
@@ -32,10 +32,16 @@ end
 if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
-local before = redis.call('HGET', task_key(new.task.id), 'task_state')
-if before then
-  if not (new.replace and FINAL[before]) then return answer('exists') end
+local before = redis.call('HMGET', task_key(new.task.id), 'task_state', 'epoch', 'submission')
+if before[1] then
+  if not (new.replace and FINAL[before[1]]) then return answer('exists') end
   remove(new.task.id)
+  -- Numbered on from there: workers and hand-overs of the one that had this name are not its own.
+  local fields, again = new.task.fields, tonumber(before[3] or '0') + 1
+  for _, one in ipairs({'epoch', (before[2] or 0) + 1, 'submission', again}) do
+    fields[#fields + 1] = one
+  end
+  new.task.submission = again
 end
 local cap = tonumber(ARGV[3])
 -- More than one leaves only after the cap was lowered; bounded, so that no create takes long.

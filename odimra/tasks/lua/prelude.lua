@@ -205,9 +205,10 @@ local function finish(id, key, t, c, state)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
   drop(key, 'scratch')
-  redis.call('HDEL', key, 'checkpoint', 'desired', 'submission', 'waiting_on', 'severity',
+  redis.call('HDEL', key, 'checkpoint', 'desired', 'waiting_on', 'severity',
     'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch')
-  if redis.call('HEXISTS', key, 'again') == 0 then redis.call('HDEL', key, 'args') end
+  -- What is run again needs what it was made from, and numbers its hand-overs on.
+  if redis.call('HEXISTS', key, 'again') == 0 then redis.call('HDEL', key, 'args', 'submission') end
   if not parent then
     redis.call('ZADD', index_key('completed'), now, id)
     touch(index_key('completed'))

@@ -20,7 +20,7 @@ from odimra.records.model import Sourced
 from odimra.records.records import RecordOptions, Records
 from odimra.records.transaction import Transaction
 from odimra.store import Store
-from odimra.tasks import NewTask, Payload, TaskExists, TaskOptions, Tasks, states
+from odimra.tasks import Change, NewTask, Payload, TaskExists, TaskOptions, Tasks, states
 from odimra.tasks.settings import ServiceSettings, task_service_settings
 
 TYPE = "managed/user"
@@ -70,6 +70,8 @@ class Machines:
         self.patched: list[tuple[str, dict[str, Any]]] = []
         self.started: list[str] = []
         self.state = states.COMPLETED
+        #: Whether a reset has ended as soon as it was begun, without anybody who works on it.
+        self.at_once = False
 
     # As records
 
@@ -115,6 +117,9 @@ class Machines:
                 task_id=task_id,
             )
             self.started.append(id)
+            if self.at_once:
+                for state in (states.RUNNING, self.state):
+                    await self._tasks.change(task_id, Change(state=state))
         except TaskExists:
             pass
         return task_id
