@@ -90,7 +90,7 @@ async def read(records: Records, type_: str, ids: Sequence[str]) -> list[Kept | 
         stored = {} if doc is None else orjson.loads(doc)
         last = "" if rev is None else rev.decode()
         if said is None:
-            record = Record(type_, record_id, last, stored)
+            record = Record(type_, record_id, last, stored, 0 if doc is None else len(doc))
         else:
             both = merged(said.content, stored)
             record = Record(type_, record_id, revision(said.mark, last), both)

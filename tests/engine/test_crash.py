@@ -94,7 +94,9 @@ async def test_a_worker_told_to_stop_hands_its_tasks_back(
     await workers.start()
     assert (await until(tasks, long.id)).task_state == states.COMPLETED
     counts = await store.call("HGETALL", store.keys.of("counts", long.id))
-    assert len(counts) == 60 and set(counts.values()) == {b"1"}, "nothing was done twice"
+    assert len(counts) == 60
+    # Only the step in which it was told to may have been done again.
+    assert sum(map(int, counts.values())) in (60, 61)
 
 
 async def test_a_task_cancelled_while_no_worker_lives_stays_cancelled(

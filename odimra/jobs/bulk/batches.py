@@ -1,14 +1,16 @@
 """Batches: the turns of some items, done and then written by one step together with the state.
 
 A step writes all of that or nothing. When it finds that others have changed a record meanwhile, the
-batch is done anew on what is there now. Used by :mod:`.work`.
+turns before that are written, and the one that is concerned is done anew on what is there now.
+Used by :mod:`.work`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
 
 from odimra.engine.patience import patiently
 from odimra.jobs.bulk.finding import Found
@@ -24,9 +26,12 @@ from odimra.records import claims
 from odimra.records.transaction import Transaction
 from odimra.tasks import TaskMessage
 
-#: How often a batch is done anew whose records others have changed meanwhile, before it is done
-#: item by item; and how often an item is then.
-TRIES = 10
+#: How often an item is done anew whose records others have changed meanwhile; and how long is
+#: waited before that, at most (seconds): ever longer, and not as long as others who are in the way.
+TRIES = 30
+WAIT = 0.05
+#: Bytes of records that one step should read and write: the store does nothing else meanwhile.
+STEP_BYTES = 4 * 1024 * 1024
 #: How often is asked what the script's account may do, in ms.
 RIGHTS_MS = 1000
 #: Failures that are told one by one in a task's messages.
@@ -67,6 +72,8 @@ class Batches:
         self._rights: Rights | None = None
         self._asked = 0
         self._told = state.failures
+        #: How many items are done together: fewer where they are large, or others are in the way.
+        self._size = options.flush_items
 
     async def rights(self) -> Rights:
         """Return what the script may do now. Raises :class:`~odimra.jobs.bulk.turn.Stopped`."""
@@ -91,30 +98,47 @@ class Batches:
         ``found`` are the objects as they were read just now; ``still`` tells of one that had to be
         read again whether it is meant after all. The script has ended when it is stopped.
         """
-        tries, refused = 0, dict[int, ActionFailed]()
+        tries, refused = 0, None
+        items = items[: self._size]
         while True:
             again = found is None or tries > 0
             adopted = await self._prefetched(items) if again else found
             assert adopted is not None
-            left = [one is not None and not still(one) for one in adopted] if tries else []
+            # What a search has found is meant as long as it is there, and as it was searched for.
+            left = [one is None or not still(one) for one in adopted] if found and tries else []
             # Should the store go away in the middle, all is done again: nothing is written yet.
             turns = await patiently(
                 lambda: self._turns(unit, items, adopted, refused, left, show=self._shows(out))  # noqa: B023
             )
-            said, which = await self._written(turns, out, advance, passing=unit is None)
+            said, turns = await self._written_first(turns, out, advance, passing=unit is None)
             if said == "ok":
+                # As many as may fit next time: those that do not are read in vain.
+                few = len(turns) < len(items)
+                size = 2 * (len(turns) if few else self._size)
+                self._size = min(max(size, 2), self._options.flush_items)
                 await self._tell(turns)
                 return len(turns)
+            # Who is in the way is done alone, and who comes behind may be as well.
             tries += 1
+            items = items[:1]
             if said == "limit":
-                refused[_turn_of(turns, which)] = ActionFailed(
-                    f"there are as many records of the type as may be, {self._options.max_records}",
-                    409,
-                )
-            elif tries >= TRIES:
-                items = items[:1]
-                if tries >= 2 * TRIES:
-                    refused[0] = ActionFailed("others change it all the time", 409)
+                refused = self._too_many()
+            elif tries > TRIES:
+                refused = ActionFailed("others change it all the time", 409)
+            if tries > 1 or refused is not None:
+                self._size = 1
+                await self._wait(tries)
+
+    def _too_many(self) -> ActionFailed:
+        most = self._options.max_records
+        return ActionFailed(f"there are as many records of the type as may be, {most}", 409)
+
+    async def _wait(self, tries: int) -> None:
+        """Wait a little for others, not all as long who are in each other's way."""
+        who = f"{self._tools.job.task.id}/{self.state.turns}/{tries}"
+        part = zlib.crc32(who.encode()) / 2**32
+        # Real time on purpose: the others take it.
+        await asyncio.sleep(part * min(WAIT, 0.001 * 2**tries))
 
     # Turns
 
@@ -123,7 +147,7 @@ class Batches:
         unit: Expression | None,
         items: Sequence[Item],
         adopted: Sequence[Found | None],
-        refused: Mapping[int, ActionFailed],
+        refused: ActionFailed | None,
         left: Sequence[bool],
         *,
         show: bool,
@@ -142,20 +166,22 @@ class Batches:
                 # What was done before that is told all the same.
                 return Turn.refused(self._tools, number, change, stopped)
             made.quiet = quiet
+            made.read = one.kept.record.size if one is not None else 0
             gone = unit is None and one is None
             if gone or (left and left[at]):
                 return made  # it is not meant any more
-            await made.run(unit, [items[at]], refused.get(at), show=show)
+            await made.run(unit, [items[at]], refused, show=show)
             return made
 
         machines = any(one.type and of_records(one.type).machine for one in items)
         if unit is not None and patient(unit, machines=machines):
             turns = await self._side_by_side(turn, len(items))
         else:
-            turns = []
+            turns, weight = [], 0
             for at in range(len(items)):
                 turns.append(await turn(at))
-                if turns[-1].stopped:
+                weight += turns[-1].weight
+                if turns[-1].stopped or weight >= STEP_BYTES:
                     break
         return _apart(turns)
 
@@ -164,14 +190,15 @@ class Batches:
         done: dict[int, Turn] = {}
         places = iter(range(count))
         until = time.monotonic() + self._options.flush_seconds
-        over = False
+        over, weight = False, 0
 
         async def hand() -> None:
-            nonlocal over
+            nonlocal over, weight
             for at in places:
                 done[at] = await turn(at)
-                over = over or done[at].stopped is not None or time.monotonic() >= until
-                if over:
+                weight += done[at].weight
+                over = over or done[at].stopped is not None
+                if over or weight >= STEP_BYTES or time.monotonic() >= until:
                     return
 
         hands = [asyncio.create_task(hand()) for _ in range(self._options.workers)]
@@ -201,14 +228,16 @@ class Batches:
             await turn.run(unit, items, refused, show=self._shows(out))
             return turn
 
-        for _ in range(TRIES):
+        for tries in range(TRIES):
             turn = await patiently(done)
             said, _ = await self._written([turn], out, advance)
             if said == "ok":
                 await self._tell([turn])
                 return
             if said == "limit":
-                refused = ActionFailed("there are as many records of the type as may be", 409)
+                refused = self._too_many()
+            else:
+                await self._wait(tries)
         raise Stopped(ActionFailed("others change what it writes all the time", 409), "")
 
     async def _prefetched(self, items: Sequence[Item]) -> list[Found | None]:
@@ -241,6 +270,17 @@ class Batches:
         """Begin lists anew that are about to be read: nobody may have put anything into them."""
         if self.pending.resets:
             await self.flush()
+
+    async def _written_first(
+        self, turns: list[Turn], out: int, advance: Advance, *, passing: bool
+    ) -> tuple[str, list[Turn]]:
+        """Write as many turns as can be, from the first on; say why if even that cannot be."""
+        while True:
+            said, which = await self._written(turns, out, advance, passing=passing)
+            at = 0 if said == "ok" else _turn_of(turns, which)
+            if not at:
+                return said, turns
+            turns = turns[:at]
 
     async def _written(
         self, turns: Sequence[Turn], out: int, advance: Advance, *, passing: bool = False

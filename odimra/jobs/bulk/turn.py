@@ -32,6 +32,9 @@ from odimra.records.records import Records
 from odimra.records.transaction import Transaction, Write
 from odimra.tasks import Task
 
+#: What each write costs besides, in bytes.
+EACH = 256
+
 
 class ActionFailed(Exception):
     """An action cannot be done with an item. ``status`` is what HTTP would answer."""
@@ -170,6 +173,8 @@ class Turn:
     #: Whether the console output is full: then lines are only counted.
     quiet: bool = False
     stopped: Stopped | None = None
+    #: About how many bytes the object has that it begins with.
+    read: int = 0
     _ordinal: int = 0
     #: Notes and lines of what was done for good, whatever becomes of the turn.
     _lasting: tuple[list[Note], list[str]] = field(default_factory=lambda: ([], []))
@@ -227,6 +232,11 @@ class Turn:
         action = unit if isinstance(unit, Action) else Action("write")
         self.notes, self.lines = list(self._lasting[0]), list(self._lasting[1])
         return await self._fail(action, items, error, time.perf_counter())
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it has read and writes."""
+        return self.read + sum(len(write.doc) + EACH for write in self.writes)
 
     def lasting(self) -> None:
         """Say that what is being done is done for good, even if the turn fails."""
