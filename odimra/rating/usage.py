@@ -1,0 +1,149 @@
+"""Usage, and the frames that rating makes of it, by scope and period.
+
+Both are hashes with a field for each point, so that what is pushed twice is there once. A point is
+known by its metric, when its period begins and whose it is. Called by faces and by the jobs that
+rate; knows the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from odimra.rating.model import Point
+from odimra.store import Script, Store
+
+PUSH = Script.from_package("odimra.rating", "lua/push.lua")
+
+#: Points that one step writes.
+STEP = 500
+#: The field of a usage hash that changes with every push: no point is called so.
+MARK = b"#"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A point of a metric in a period; ``begin`` and ``end`` in seconds since the epoch."""
+
+    scope: str
+    metric: str
+    begin: int
+    end: int
+    point: Point
+
+    @property
+    def identity(self) -> bytes:
+        """Return what is the same of a point whenever it is pushed."""
+        return orjson.dumps([self.metric, dict(self.point.groupby)], option=orjson.OPT_SORT_KEYS)
+
+    def usage(self) -> bytes:
+        """Return it as usage is kept: without a price."""
+        point = self.point
+        return orjson.dumps(
+            [self.end, str(point.qty), point.unit, dict(point.metadata)],
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    def rated(self, price: Decimal) -> bytes:
+        """Return it as it is kept in a frame."""
+        point = self.point
+        return orjson.dumps(
+            [self.end, str(point.qty), point.unit, dict(point.metadata), str(price)],
+            option=orjson.OPT_SORT_KEYS,
+        )
+
+    @classmethod
+    def load(cls, scope: str, begin: int, identity: bytes, kept: bytes) -> Sample:
+        """Read a point of usage or of a frame."""
+        metric, groupby = orjson.loads(identity)
+        end, qty, unit, metadata, *price = orjson.loads(kept)
+        amount = Decimal(price[0]) if price else Decimal(0)
+        return cls(scope, metric, begin, end, Point(Decimal(qty), unit, groupby, metadata, amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The usage of a period: its points in order, and a mark that changes when there are more."""
+
+    begin: int
+    mark: str
+    samples: Sequence[Sample]
+
+
+class Usage:
+    """All usage and all frames. Every method may raise StoreUnavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def used(self, scope: str, begin: int) -> str:
+        """Name the hash of the usage of a period."""
+        return self._store.keys.of("rating", "usage", scope, str(begin))
+
+    def frame(self, scope: str, begin: int) -> str:
+        """Name the hash of the frame of a period."""
+        return self._store.keys.of("rating", "frame", scope, str(begin))
+
+    def frames(self, scope: str) -> str:
+        """Name the sorted set of the periods of a scope that have a frame."""
+        return self._store.keys.of("rating", "frames", scope)
+
+    async def push(self, samples: Iterable[Sample]) -> None:
+        """Keep usage, and what it costs by what is given with it, until it is rated again."""
+        by_period: dict[tuple[str, int], list[Sample]] = {}
+        for sample in samples:
+            by_period.setdefault((sample.scope, sample.begin), []).append(sample)
+        for (scope, begin), found in by_period.items():
+            for start in range(0, len(found), STEP):
+                args: list[bytes | int | str] = [begin]
+                for one in found[start : start + STEP]:
+                    args += (one.identity, one.usage(), one.rated(one.point.price))
+                await self._store.script(
+                    PUSH,
+                    keys=[self.used(scope, begin), self.frame(scope, begin), self.frames(scope)],
+                    args=args,
+                )
+
+    async def read_used(self, scope: str, begins: Sequence[int]) -> list[Used]:
+        """Return the usage of periods."""
+        replies = await asyncio.gather(
+            *(self._store.call("HGETALL", self.used(scope, begin)) for begin in begins)
+        )
+        found: list[Used] = []
+        for begin, reply in zip(begins, replies, strict=True):
+            kept = _pairs(reply)
+            mark = kept.pop(MARK, b"0").decode()
+            samples = [Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)]
+            found.append(Used(begin, mark, samples))
+        return found
+
+    async def periods(
+        self, scope: str, begin: int, end: int, skip: int = 0, size: int = 1000
+    ) -> list[int]:
+        """Return when periods with a frame begin, from ``begin`` to before ``end``."""
+        found = await self._store.call(
+            "ZRANGEBYSCORE", self.frames(scope), begin, f"({end}", "LIMIT", skip, size
+        )
+        return [int(one) for one in found]
+
+    async def read_frames(self, scope: str, begins: Sequence[int]) -> list[list[Sample]]:
+        """Return the rated points of periods."""
+        replies = await asyncio.gather(
+            *(self._store.call("HGETALL", self.frame(scope, begin)) for begin in begins)
+        )
+        found: list[list[Sample]] = []
+        for begin, reply in zip(begins, replies, strict=True):
+            kept = _pairs(reply)
+            found.append([Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)])
+        return found
+
+
+def _pairs(reply: Any) -> dict[bytes, bytes]:
+    if isinstance(reply, Mapping):
+        return dict(reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True))
