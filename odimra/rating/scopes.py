@@ -102,9 +102,7 @@ class Scopes:
 
     async def read_many(self, ids: Sequence[str]) -> list[Scope | None]:
         """Return scopes, None for each that there is not."""
-        replies = await asyncio.gather(
-            *(self._store.call("HGETALL", self.key(one)) for one in ids)
-        )
+        replies = await asyncio.gather(*(self._store.call("HGETALL", self.key(one)) for one in ids))
         return [
             Scope.load(id, _text(reply)) if reply else None
             for id, reply in zip(ids, replies, strict=True)
@@ -146,6 +144,5 @@ def _text(reply: Any) -> dict[str, str]:
     if isinstance(reply, Mapping):
         return {name.decode(): value.decode() for name, value in reply.items()}
     return {
-        name.decode(): value.decode()
-        for name, value in zip(reply[::2], reply[1::2], strict=True)
+        name.decode(): value.decode() for name, value in zip(reply[::2], reply[1::2], strict=True)
     }

@@ -8,13 +8,24 @@ from odimra.tasks.errors import (
     ResultTooLong,
     TaskError,
     TaskExists,
+    TaskGuarded,
     TaskMissing,
     TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     TransitionRefused,
 )
-from odimra.tasks.model import Change, Effect, NewTask, Once, Payload, Result, Task, TaskMessage
+from odimra.tasks.model import (
+    Change,
+    Effect,
+    Guard,
+    NewTask,
+    Once,
+    Payload,
+    Result,
+    Task,
+    TaskMessage,
+)
 from odimra.tasks.tasks import Step, TaskOptions, Tasks
 
 __all__ = [
@@ -22,6 +33,7 @@ __all__ = [
     "Effect",
     "Fenced",
     "NewTask",
+    "Guard",
     "Once",
     "Payload",
     "Result",
@@ -30,6 +42,7 @@ __all__ = [
     "Task",
     "TaskError",
     "TaskExists",
+    "TaskGuarded",
     "TaskMessage",
     "TaskMissing",
     "TaskOptions",

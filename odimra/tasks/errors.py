@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TaskError(Exception):
     """The base of what follows."""
@@ -13,6 +15,14 @@ class TaskMissing(TaskError):
     def __init__(self, task_id: str) -> None:
         super().__init__(f"there is no task {task_id}")
         self.task_id = task_id
+
+
+class TaskGuarded(Exception):
+    """A guard has refused that the task is created; ``why`` is what it said."""
+
+    def __init__(self, why: Sequence[str]) -> None:
+        super().__init__(", ".join(why))
+        self.why = tuple(why)
 
 
 class TaskExists(TaskError):

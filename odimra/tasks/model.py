@@ -133,7 +133,8 @@ class NewTask:
     ``args`` is what its job kind needs, ``target`` names what no two tasks may work on at once.
     Sub-tasks are created in the same step; a task with sub-tasks has no work of its own. ``keys``
     of the store are removed with the task, those of ``scratch`` when it ends already. With
-    ``again`` it keeps its arguments when it ends, so that it can be run once more.
+    ``again`` it keeps its arguments when it ends, so that it can be run once more. It is handed
+    over after ``delay_ms``; ``id`` is that of a sub-task, made up when it is empty.
     """
 
     kind: str
@@ -149,6 +150,19 @@ class NewTask:
     keys: Sequence[str] = ()
     scratch: Sequence[str] = ()
     again: bool = False
+    delay_ms: int = 0
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What decides in the step that creates a task whether it may, and notes something with it.
+
+    ``source`` is Lua that defines ``guard(g)``: it returns why not (a list), or nil and a function
+    that notes what is to be noted. It finds what the steps on tasks share.
+    """
+
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,20 @@ import orjson
 
 from odimra.clock import Clock
 from odimra.store import NEWS, Script, Store
+from odimra.store.scripts import text
 from odimra.tasks import states
 from odimra.tasks.errors import (
     Fenced,
     ResultTooLong,
     TaskExists,
+    TaskGuarded,
     TaskMissing,
     TaskServiceDisabled,
     TasksFull,
     TaskVersionMismatch,
     TransitionRefused,
 )
-from odimra.tasks.model import Change, NewTask, Once, Task
+from odimra.tasks.model import Change, Guard, NewTask, Once, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +119,21 @@ class Tasks:
         self._new_id = new_id
         self.dispatch: Callable[[Step], None] | None = None
         header = _header(options, store.options.max_events)
-        self._scripts = {
-            name: Script.from_package(
-                "odimra.tasks", "lua/prelude.lua", f"lua/{name}.lua", header=header
-            )
-            for name in _STEPS
-        }
+        self._header = header
+        self._scripts = {name: self._script(name) for name in _STEPS}
+        self._guarded: dict[Guard, Script] = {}
 
-    async def _step(self, name: str, task_id: str, *args: str | bytes | int) -> Step:
+    def _script(self, name: str, guard: str = "local guard") -> Script:
+        prelude, step = (text("odimra.tasks", f"lua/{one}.lua") for one in ("prelude", name))
+        between = [guard] if name == "create" else []
+        return Script("\n".join([self._header, prelude, *between, step]))
+
+    async def _step(
+        self, name: str, task_id: str, *args: str | bytes | int, script: Script | None = None
+    ) -> Step:
         keys = self.store.keys
         reply = await self.store.script(
-            self._scripts[name],
+            script or self._scripts[name],
             keys=[keys.task(task_id)],
             args=[keys.root, self.clock.now_ms(), *args],
         )
@@ -177,6 +183,7 @@ class Tasks:
             "kind": new.kind,
             "leaf": not new.subtasks,
             "fields": fields,
+            **({"delay": new.delay_ms} if new.delay_ms else {}),
         }
 
     async def create(
@@ -186,23 +193,32 @@ class Tasks:
         task_id: str | None = None,
         once: Once | None = None,
         replace: bool = False,
+        guard: Guard | None = None,
+        guard_args: Any = None,
     ) -> Task:
         """Create a task, and its sub-tasks, in state New.
 
         At the cap the oldest completed task makes room in the same step; with ``replace`` one
         that had this id and has ended goes in any case. Raises
         :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start,
-        :class:`TaskExists` if there is a task ``task_id``, or was one by the mark ``once``.
+        :class:`TaskExists` if there is a task ``task_id``, or was one by the mark ``once``,
+        :class:`TaskGuarded` when ``guard`` refuses; it gets ``guard_args``.
         """
         parent, started = task_id or self._new_id(), self.clock.now_ms()
         record: dict[str, Any] = {
             "task": self._insert(new, parent, None, started),
             "subtasks": [
-                self._insert(one, self._new_id(), parent, started) for one in new.subtasks
+                self._insert(one, one.id or self._new_id(), parent, started) for one in new.subtasks
             ],
         }
         if replace:
             record["replace"] = True
+        script: Script | None = None
+        if guard is not None:
+            record["guard"] = guard_args
+            script = self._guarded.get(guard)
+            if script is None:
+                script = self._guarded[guard] = self._script("create", guard.source)
         if once is not None:
             record["once"] = (once.key, once.field, once.number)
         step = await self._step(
@@ -212,7 +228,10 @@ class Tasks:
             self.options.policy,
             self.options.resubmit_ms,
             orjson.dumps(record),
+            script=script,
         )
+        if step.outcome == "guarded":
+            raise TaskGuarded([one.decode() for one in step.extra])
         if step.outcome == "exists":
             raise TaskExists(parent)
         if step.outcome == "disabled":

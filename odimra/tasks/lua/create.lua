@@ -1,7 +1,7 @@
 -- Create a task and its sub-tasks, with their places in the indexes and in the engine's outbox; at the
 -- cap the oldest completed task makes room in this same step.
 -- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks,
--- once or absent, replace or absent}
+-- once or absent, replace or absent, guard or absent}. Before this file comes what defines guard.
 local new = cjson.decode(ARGV[6])
 local tasks = index_key('tasks')
 
@@ -18,8 +18,13 @@ local function insert(one, parent, ordinal)
     touch(tasks) touch(owner) touch(kind)
   end
   if one.leaf then
-    redis.call('ZADD', root .. 'queue:due', now + tonumber(ARGV[5]), one.id)
-    wake[#wake + 1] = one.id .. '.' .. (one.submission or 0)
+    if one.delay then
+      -- The sweep hands it over when its time has come.
+      redis.call('ZADD', root .. 'queue:due', now + one.delay, one.id)
+    else
+      redis.call('ZADD', root .. 'queue:due', now + tonumber(ARGV[5]), one.id)
+      wake[#wake + 1] = one.id .. '.' .. (one.submission or 0)
+    end
   end
 end
 
@@ -32,6 +37,10 @@ end
 if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
+-- Whoever wants something noted in the same step may also have reasons against it.
+local refused, note
+if guard then refused, note = guard(new.guard) end
+if refused then return answer('guarded', refused) end
 local before = redis.call('HMGET', task_key(new.task.id), 'task_state', 'epoch', 'submission')
 if before[1] then
   if not (new.replace and FINAL[before[1]]) then return answer('exists') end
@@ -53,6 +62,7 @@ for _ = 1, 10 do
   remove(oldest)
 end
 if once then redis.call('HSET', once[1], once[2], once[3]) end
+if note then note() end
 insert(new.task)
 for ordinal, one in ipairs(new.subtasks) do insert(one, new.task.id, ordinal) end
 return answer('ok')
