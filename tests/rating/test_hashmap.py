@@ -207,9 +207,9 @@ def plainly(
     live: dict[object, MappingRule] = {}
     for wanted in (None, scope):
         for one in all_mappings:
-            if one.service == METRIC and one.tenant == wanted:
-                if one.start <= at and (one.end is None or one.end > at):
-                    live[one.group, one.field, one.value] = one
+            holds = one.start <= at and (one.end is None or one.end > at)
+            if one.service == METRIC and one.tenant == wanted and holds:
+                live[one.group, one.field, one.value] = one
     levels: dict[object, ThresholdRule] = {}
     for wanted in (None, scope):
         for rule in all_thresholds:

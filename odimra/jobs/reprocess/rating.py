@@ -1,7 +1,7 @@
 """Rates periods: from the usage that is kept to frames, by the rules that held when each began.
 
-Each step replaces the frames of some periods and says how far that is; a period is never without its
-frame, and never has two. Used by :mod:`.worker` and :mod:`.cycle`.
+Each step replaces the frames of some periods and says how far that is; a period is never without
+its frame, and never has two. Used by :mod:`.worker` and :mod:`.cycle`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OK, FENCED, ORDER, INACTIVE, CHANGED = "ok", "fenced", "order", "inactive", "cha
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a step is noted: in the field of a hash that has to be ``before`` and will be ``after``.
+    """Where a step is noted: the field of a hash that has to be ``before`` and will be ``after``.
 
     ``task`` and ``epoch`` are the worker's, empty where it works for no task.
     """

@@ -110,7 +110,8 @@ class Windows:
     async def schedule(self, asked: Asked, payload: Payload, *, delay_ms: int = 0) -> Task:
         """Have periods rated again; return the task, which has a sub-task for each of many scopes.
 
-        All scopes or none; begun after ``delay_ms``. Raises :class:`~odimra.rating.errors.WindowRefused`, and what
+        All scopes or none; begun after ``delay_ms``.
+        Raises :class:`~odimra.rating.errors.WindowRefused`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
         scopes = list(dict.fromkeys(asked.scopes))

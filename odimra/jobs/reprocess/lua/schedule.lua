@@ -16,6 +16,8 @@ end
 local function forget(number)
   local scope = redis.call('HGET', window_key(number), 'scope')
   redis.call('ZREM', root .. 'rating:windows', number)
+  local task = redis.call('HGET', window_key(number), 'task')
+  if task then redis.call('HDEL', root .. 'rating:window_of_task', task) end
   if scope then
     redis.call('ZREM', root .. 'rating:windows_of:' .. scope, number)
     redis.call('ZREM', open_key(scope), number)
@@ -34,8 +36,8 @@ local function guard(g)
   for _, one in ipairs(g.scopes) do
     local scope = one[1]
     local last = tonumber(redis.call('HGET', root .. 'rating:scope:' .. scope, 'last'))
-    if g.start > last then return {'start', scope, last} end
-    if g['end'] > last then return {'end', scope, last} end
+    if g.start > last then return {'start', scope, tostring(last)} end
+    if g['end'] > last then return {'end', scope, tostring(last)} end
     for _, number in ipairs(redis.call('ZRANGE', open_key(scope), 0, -1)) do
       if not alive(number) then
         redis.call('ZREM', open_key(scope), number)
@@ -63,7 +65,6 @@ local function guard(g)
       if redis.call('ZCARD', root .. 'rating:windows') <= g.keep then break end
       local oldest = redis.call('ZRANGE', root .. 'rating:windows', 0, 0)[1]
       if alive(oldest) then break end
-      redis.call('HDEL', root .. 'rating:window_of_task', redis.call('HGET', window_key(oldest), 'task') or '')
       forget(oldest)
     end
   end

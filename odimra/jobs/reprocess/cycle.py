@@ -1,0 +1,88 @@
+"""The ordinary rating: each scope's next period, as soon as it is over and its usage can be there.
+
+Runs in every worker process; who comes first rates a period, the others find it done. A scope is
+behind when its last period is further back than ``wait`` periods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from odimra.clock import Clock
+from odimra.jobs.reprocess.rating import OK, Rater, Step
+from odimra.rating.scopes import Scope, Scopes
+from odimra.store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+#: Periods of a scope that are rated before it is another one's turn.
+AT_A_TIME = 24
+
+
+@dataclass(frozen=True, slots=True)
+class CycleOptions:
+    """How long a period is, how many pass until one is rated, how often is looked; in seconds."""
+
+    period: int = 3600
+    wait: int = 2
+    every: float = 60.0
+
+
+class Cycle:
+    """Rates what is over."""
+
+    def __init__(self, scopes: Scopes, rater: Rater, clock: Clock, options: CycleOptions) -> None:
+        self._scopes = scopes
+        self._rater = rater
+        self._clock = clock
+        self._options = options
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Rate what is over, again and again until ``stop`` is set."""
+        stopped = asyncio.create_task(stop.wait(), name="rating-stop")
+        try:
+            while not stop.is_set():
+                try:
+                    await self.once()
+                except StoreUnavailable as error:
+                    log.warning("rating waits for the store: %s", error)
+                sleeping = asyncio.create_task(self._clock.sleep(self._options.every))
+                await asyncio.wait({stopped, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+                sleeping.cancel()
+        finally:
+            stopped.cancel()
+
+    async def once(self) -> int:
+        """Rate every period that is over; return how many were."""
+        done = 0
+        waiting = [one for one in await self._scopes.all() if one.active]
+        while waiting:
+            behind: list[Scope] = []
+            for scope in waiting:
+                count = await self._catch_up(scope)
+                done += count
+                if count == AT_A_TIME:
+                    again = await self._scopes.read(scope.id)
+                    if again is not None and again.active:
+                        behind.append(again)
+            waiting = behind
+        return done
+
+    async def _catch_up(self, scope: Scope) -> int:
+        period = self._options.period
+        now = self._clock.now_ms() // 1000
+        # As CloudKitty has it: p is rated when p and `wait` periods more have passed.
+        over = (now - 1 - scope.last - period * self._options.wait) // period
+        count = min(AT_A_TIME, over)
+        if count <= 0:
+            return 0
+        begins = [scope.last + period * number for number in range(1, count + 1)]
+        step = Step(self._scopes.key(scope.id), "last", str(scope.last), str(begins[-1]))
+        skipped: set[str] = set()
+        said = await self._rater.rate(scope.id, begins, step, skipped)
+        if skipped:
+            log.warning("scope %s: no number, so no threshold: %s", scope.id, ", ".join(skipped))
+        # Somebody else was faster, or the scope was changed: the next look shows.
+        return count if said == OK else 0
