@@ -138,8 +138,10 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
         attach_machines(house, "")
         keeping = rooms.create_task(house.access.sessions.keep_house())
         firing = rooms.create_task(house.scheduler.run(stop, house.services.fire()))
+        rating = rooms.create_task(house.rating.cycle.run(stop))
         await house.engine.work(stop)
         await firing
+        await rating
         keeping.cancel()
 
 

@@ -196,6 +196,21 @@ class BulkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RatingSettings:
+    """Section ``rating``; ``accounts`` maps the name of an account to the scopes it may see."""
+
+    period_seconds: int
+    wait_periods: int
+    look_seconds: float
+    begin_at_once: bool
+    scope_key: str
+    max_scopes: int
+    max_rules: int
+    max_windows: int
+    accounts: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptSettings:
     """Section ``scripts``; ``memory_mb`` in MiB."""
 
@@ -237,6 +252,7 @@ class Settings:
     records: RecordSettings
     scans: ScanSettings
     bulk: BulkSettings
+    rating: RatingSettings
     scripts: ScriptSettings
     emulation: EmulationSettings
     log: LogSettings

@@ -8,6 +8,13 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
+from odimra.cloudkitty.frame import CloudKitty
+from odimra.cloudkitty.frames import FramesEndpoint
+from odimra.cloudkitty.hashmap import HashmapEndpoint
+from odimra.cloudkitty.info import InfoEndpoint
+from odimra.cloudkitty.modules import ModulesEndpoint
+from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
+from odimra.cloudkitty.scopes import ScopesEndpoint
 from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
@@ -21,6 +28,7 @@ from odimra.events import (
     Wording,
 )
 from odimra.house import House
+from odimra.jobs.reprocess.resetting import Resetting
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -34,6 +42,7 @@ from odimra.options import (
     midpoint_options,
     push_options,
     query_options,
+    rating_options,
     reach,
 )
 from odimra.redfish import (
@@ -169,6 +178,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_shutdown.append(lambda app: told.stop())
     crest(house).mount(app)
     midpoint(house).mount(app)
+    cloudkitty(house).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -201,6 +211,26 @@ def midpoint(house: House) -> Midpoint:
     return Midpoint(
         routes, house.access, midpoint_options(house.settings), information(odimra.__version__)
     )
+
+
+def cloudkitty(house: House) -> CloudKitty:
+    """Return the face of rating."""
+    rooms, given = house.rating, house.settings.rating
+    period, key = given.period_seconds, given.scope_key
+    resetting = Resetting(house.store, rooms.scopes, rooms.usage, period=period)
+    routes = [
+        *ReprocessesEndpoint(
+            rooms.windows, rooms.scopes, period=period, cycle=not given.begin_at_once
+        ).routes(),
+        *ScopesEndpoint(rooms.scopes, resetting, key=key).routes(),
+        *FramesEndpoint(rooms.usage, rooms.scopes, key=key).routes(),
+        *ModulesEndpoint(rooms.rules).routes(),
+        *HashmapEndpoint(rooms.rules).routes(),
+        *InfoEndpoint(
+            rooms.rules, rooms.scopes, period=period, wait=given.wait_periods, key=key
+        ).routes(),
+    ]
+    return CloudKitty(routes, house.access, rating_options(house.settings))
 
 
 def attach_machines(house: House, service_uuid: str) -> None:

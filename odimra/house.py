@@ -35,6 +35,10 @@ from odimra.events import (
 from odimra.jobs.bulk.runs import BulkRuns
 from odimra.jobs.bulk.worker import BulkScript
 from odimra.jobs.invocation import Services
+from odimra.jobs.reprocess.cycle import Cycle
+from odimra.jobs.reprocess.rating import Rater
+from odimra.jobs.reprocess.windows import Windows
+from odimra.jobs.reprocess.worker import Reprocess
 from odimra.jobs.scanner.runs import Runs
 from odimra.jobs.scanner.worker import Scanner
 from odimra.jobs.script_host import ScriptHost
@@ -42,6 +46,7 @@ from odimra.machine_calls import MachineCalls
 from odimra.options import (
     access_options,
     bulk_options,
+    cycle_options,
     engine_options,
     record_options,
     scanner_options,
@@ -51,6 +56,9 @@ from odimra.options import (
     subscription_options,
     task_options,
 )
+from odimra.rating.rules import Rules
+from odimra.rating.scopes import Scopes
+from odimra.rating.usage import Usage
 from odimra.records.records import Records
 from odimra.scripting import ScriptPool
 from odimra.store import Store
@@ -61,6 +69,17 @@ log = logging.getLogger(__name__)
 
 #: Exit status of a process that cannot start with these settings, so that nobody starts another.
 EXIT_CONFIGURATION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRooms:
+    """What rates usage."""
+
+    scopes: Scopes
+    usage: Usage
+    rules: Rules
+    windows: Windows
+    cycle: Cycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class House:
     services: Services
     bulk: BulkRuns
     machine_calls: MachineCalls
+    rating: RatingRooms
     scripts: ScriptPool
     scheduler: Scheduler
     engine: Engine
@@ -121,6 +141,15 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         pool = await open_rooms.enter_async_context(ScriptPool(script_options(settings)))
         host = ScriptHost(pool, records, access, timeout=settings.scripts.timeout_seconds)
         registry.add(Scanner(store, records, runs, host, scanner_options(settings)))
+        rated = settings.rating
+        scopes = Scopes(store, clock, limit=rated.max_scopes)
+        usage, rules = Usage(store), Rules(store, clock, limit=rated.max_rules)
+        windows = Windows(store, tasks_, clock, keep=rated.max_windows)
+        rater = Rater(store, scopes, usage, rules)
+        registry.add(Reprocess(windows, rater, period=rated.period_seconds))
+        rating = RatingRooms(
+            scopes, usage, rules, windows, Cycle(scopes, rater, clock, cycle_options(settings))
+        )
         calls = MachineCalls()
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
@@ -148,6 +177,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             Services(runs, clock, lenient=settings.scans.lenient),
             BulkRuns(store, tasks_, clock),
             calls,
+            rating,
             pool,
             Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
             engine,

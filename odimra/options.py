@@ -12,11 +12,13 @@ from odimra.access import (
     SessionLimits,
     SessionPolicy,
 )
+from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
 from odimra.jobs.bulk.steps import BulkOptions
+from odimra.jobs.reprocess.cycle import CycleOptions
 from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
 from odimra.midpoint.frame import MidpointOptions
@@ -179,6 +181,17 @@ def crest_options(settings: Settings) -> CrestOptions:
 def midpoint_options(settings: Settings) -> MidpointOptions:
     """Return the bounds of requests as that face takes them."""
     return MidpointOptions(body_limits(settings), settings.http.public_url)
+
+
+def rating_options(settings: Settings) -> RatingOptions:
+    """Return the bounds of requests as that face takes them."""
+    return RatingOptions(body_limits(settings), settings.http.public_url, settings.rating.accounts)
+
+
+def cycle_options(settings: Settings) -> CycleOptions:
+    """Return when the ordinary rating rates what."""
+    given = settings.rating
+    return CycleOptions(given.period_seconds, given.wait_periods, given.look_seconds)
 
 
 def body_limits(settings: Settings) -> BodyLimits:

@@ -81,7 +81,7 @@ class _Group:
                 flat = max(flat, one.cost)
             else:
                 rate = multiply(rate, one.cost)
-        level, of_service, reached = self._reached(point, skipped)
+        _, of_service, reached = self._reached(point, skipped)
         if reached is not None and not of_service:
             if reached.kind == FLAT:
                 flat = ARITHMETIC.add(flat, reached.cost)

@@ -42,7 +42,7 @@ Entity = dict[str, Any]
 
 @dataclass(slots=True)
 class Book:
-    """All rules as they were at a revision, by kind and id, in the order in which they were made."""
+    """All rules as they were at a revision, by kind and id, in the order of their making."""
 
     rev: int
     entities: dict[str, dict[str, Entity]]

@@ -90,7 +90,7 @@ class Windows:
     ) -> None:
         self._store = store
         self._tasks = tasks
-        self._clock = clock
+        self.clock = clock
         self._keep = keep
         self._new_uuid = new_uuid
 

@@ -1,0 +1,184 @@
+"""Every request to this face, from the socket to the endpoint and back.
+
+``/v1`` and ``/v2`` and all below them are served here, so that whatever goes wrong there is told as
+CloudKitty tells it. Called by :mod:`odimra.faces`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import orjson
+from aiohttp import hdrs, web
+
+from odimra.access import Principal
+from odimra.access.request import credentials, same_origin
+from odimra.cloudkitty.asking import ADMIN, Answer, Ask, Handler
+from odimra.cloudkitty.errors import RatingFault, denied, translated
+from odimra.wire import BodyLimits
+
+log = logging.getLogger(__name__)
+
+ROOTS = ("/v1", "/v2")
+READS = ("GET", "HEAD")
+HEADERS = {
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Server": "odimra",
+}
+NOT_ALLOWED = "The method is not allowed for the requested URL."
+NOT_FOUND = "The requested URL was not found on the server."
+FORBIDDEN = "You are not authorized to perform this action"
+
+
+class Authenticator(Protocol):
+    """Who finds out who asks; see :class:`odimra.access.Access`."""
+
+    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
+        """Return who it is. Raises AuthenticationFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is served at a path, in which ``*`` stands for one segment.
+
+    ``needs`` is the privilege that it takes.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: str = ADMIN
+
+    @property
+    def segments(self) -> list[str]:
+        """The segments of the path."""
+        return self.path.strip("/").split("/")
+
+
+@dataclass(frozen=True, slots=True)
+class RatingOptions:
+    """Bounds of requests, where clients reach the service, and whose scopes accounts may see."""
+
+    body: BodyLimits = field(default_factory=BodyLimits)
+    public_url: str = ""
+    accounts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class CloudKitty:
+    """Serves routes."""
+
+    def __init__(
+        self, routes: Sequence[Route], access: Authenticator, options: RatingOptions
+    ) -> None:
+        #: What is served.
+        self.routes = routes
+        self._access = access
+        self._options = options
+
+    def mount(self, app: web.Application) -> None:
+        """Add the routes to ``app``."""
+        for root in ROOTS:
+            for path in (root, root + "/{tail:.*}"):
+                app.router.add_route("*", path, self.serve)
+        app.router.add_route("*", "/", self.versions)
+
+    async def versions(self, request: web.Request) -> web.Response:
+        """Answer which versions of the API there are; nobody has to log in for that."""
+        if request.method not in READS:
+            return _refused(RatingFault(405, NOT_ALLOWED, headers={"Allow": "GET, HEAD"}), False)
+        root = f"{request.scheme}://{request.host}"
+        versions = [
+            {
+                "id": name,
+                "links": [{"href": f"{root}/{name}", "rel": "self"}],
+                "status": status,
+            }
+            for name, status in (("v1", "CURRENT"), ("v2", "EXPERIMENTAL"))
+        ]
+        return _response(Answer({"versions": versions}))
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Answer a request, whatever it is."""
+        old = request.path.startswith("/v1")
+        try:
+            return _response(await self._answer(request))
+        except RatingFault as error:
+            return _refused(error, old)
+        except Exception as error:
+            known = translated(error)
+            if known is None:
+                # The path without its query, which may hold anything.
+                log.error("%s %s broke", request.method, request.path, exc_info=error)
+                known = RatingFault(500, "The service has failed; its log says why")
+            return _refused(known, old)
+
+    async def _answer(self, request: web.Request) -> Answer:
+        if request.method not in READS and not same_origin(
+            request.headers, self._options.public_url
+        ):
+            # A browser adds the credentials that it remembers, whoever's page it shows.
+            raise RatingFault(403, "The page that sends this is another service's")
+        given = credentials(request.headers, bearer=True)
+        if given is None:
+            raise denied(f"{request.scheme}://{request.host}")
+        principal = await self._access.authenticate(*given)
+        if principal.password_change_required:
+            raise RatingFault(403, "The password has to be changed first")
+        route, params = self._find(request)
+        # Who may not is told so, and nothing of what is wrong with the request.
+        if route.needs not in principal.privileges:
+            raise RatingFault(403, FORBIDDEN)
+        scopes: Collection[str] | None = None
+        if ADMIN not in principal.privileges:
+            scopes = frozenset(self._options.accounts.get(principal.account, ()))
+        return await route.handler(Ask(request, principal, params, self._options.body, scopes))
+
+    def _find(self, request: web.Request) -> tuple[Route, tuple[str, ...]]:
+        raw = request.rel_url.raw_path
+        # Below /v1 clients write paths with and without a slash at their end.
+        if raw.startswith("/v1"):
+            raw = raw.rstrip("/")
+        segments = [unquote(one) for one in raw.strip("/").split("/")]
+        if raw.endswith("/") or any(not one.isprintable() or "/" in one for one in segments):
+            raise RatingFault(404, NOT_FOUND)
+        wanted = "GET" if request.method == "HEAD" else request.method
+        allowed: list[str] = []
+        for route in self.routes:
+            parts = route.segments
+            if len(parts) != len(segments):
+                continue
+            if all(one in ("*", given) for one, given in zip(parts, segments, strict=True)):
+                if route.method == wanted:
+                    pairs = zip(parts, segments, strict=True)
+                    return route, tuple(given for one, given in pairs if one == "*")
+                allowed.append(route.method)
+        if allowed:
+            raise RatingFault(405, NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
+        raise RatingFault(404, NOT_FOUND)
+
+
+def _refused(error: RatingFault, old: bool) -> web.Response:
+    return _response(Answer(error.body(old=old), error.status, error.headers))
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {**HEADERS, **answer.headers}
+    if answer.body is None:
+        del headers[hdrs.CONTENT_TYPE]
+        return web.Response(status=answer.status, headers=headers)
+    # Amounts are decimals everywhere; in JSON they are numbers, as clients know them.
+    body = orjson.dumps(answer.body, default=_number)
+    return web.Response(status=answer.status, headers=headers, body=body)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError
