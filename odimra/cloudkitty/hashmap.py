@@ -8,7 +8,8 @@ from typing import Any
 from odimra.cloudkitty.asking import Answer, Ask, iso, moment
 from odimra.cloudkitty.errors import RatingFault, bad
 from odimra.cloudkitty.frame import Route
-from odimra.rating.rules import FIELD, GROUP, MAPPING, SERVICE, THRESHOLD, Entity, Rules
+from odimra.rating.book import FIELD, GROUP, MAPPING, SERVICE, THRESHOLD, Entity
+from odimra.rating.rules import Rules
 
 ROOT = "v1/rating/module_config/hashmap"
 KINDS: Mapping[str, str] = {

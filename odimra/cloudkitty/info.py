@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from odimra.cloudkitty.asking import Answer, Ask
 from odimra.cloudkitty.frame import Route
-from odimra.rating.rules import SERVICE, Rules
+from odimra.rating.book import SERVICE
+from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
 
 READ = "Login"

@@ -7,7 +7,8 @@ from typing import Any
 from odimra.cloudkitty.asking import Answer, Ask, check, short
 from odimra.cloudkitty.errors import RatingFault, bad
 from odimra.cloudkitty.frame import Route
-from odimra.rating.rules import MODULE, Book, Rules
+from odimra.rating.book import MODULE, Book
+from odimra.rating.rules import Rules
 
 DESCRIPTIONS = {
     "hashmap": "HashMap rating module.",

@@ -7,134 +7,41 @@ make the same rule. Called by faces and by the jobs that rate; knows the store.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import orjson
 
 from odimra.clock import Clock
-from odimra.rating.errors import BadRule, RuleExists, RuleMissing, TooMany
-from odimra.rating.hashmap import FLAT, RATE, Hashmap, MappingRule, ThresholdRule, number
+from odimra.rating.book import (
+    FIELD,
+    GROUP,
+    MAPPING,
+    MODULE,
+    SERVICE,
+    THRESHOLD,
+    Book,
+    Changes,
+    Entity,
+)
+from odimra.rating.errors import BadRule, RuleExists, TooMany
+from odimra.rating.hashmap import FLAT, RATE, number
 from odimra.store import Script, Store
 
 CHANGE = Script.from_package("odimra.rating", "lua/rules_change.lua")
 
-SERVICE, FIELD, GROUP, MAPPING, THRESHOLD, MODULE = (
-    "service",
-    "field",
-    "group",
-    "mapping",
-    "threshold",
-    "module",
-)
-KINDS = (SERVICE, FIELD, GROUP, MAPPING, THRESHOLD, MODULE)
 #: How often a change is worked out anew because others were faster.
 TRIES = 50
 #: Largest cost and level: more digits than 28 would not be counted exactly.
 MOST_DIGITS = 28
+#: Mappings that were deleted and are kept, the newest: operators may ask who did it.
+KEPT_DELETED = 1000
 
 T = TypeVar("T")
-Entity = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Book:
-    """All rules as they were at a revision, by kind and id, in the order of their making."""
-
-    rev: int
-    entities: dict[str, dict[str, Entity]]
-    _compiled: dict[tuple[str, int], Hashmap] = field(default_factory=dict)
-    _edges: list[int] | None = None
-
-    def of(self, kind: str) -> dict[str, Entity]:
-        """Return what there is of a kind, by id."""
-        return self.entities.setdefault(kind, {})
-
-    def get(self, kind: str, id: str) -> Entity:
-        """Return one. Raises :class:`RuleMissing`."""
-        found = self.of(kind).get(id)
-        if found is None or found.get("deleted"):
-            raise RuleMissing(kind, id)
-        return found
-
-    def live(self, kind: str) -> list[Entity]:
-        """Return what there is of a kind and was not deleted."""
-        return [one for one in self.of(kind).values() if not one.get("deleted")]
-
-    def enabled(self) -> bool:
-        """Tell whether these rules make prices at all."""
-        module = self.of(MODULE).get("hashmap", {})
-        return bool(module.get("enabled", True))
-
-    def hashmap(self, scope: str, at: int) -> Hashmap:
-        """Return the rules for a scope and a period that begins at ``at``."""
-        # They are the same from one start or end of a mapping to the next.
-        if self._edges is None:
-            edges = {
-                moment
-                for one in self.live(MAPPING)
-                for moment in (one["start"], one["end"])
-                if moment is not None
-            }
-            self._edges = sorted(edges)
-        from bisect import bisect_right
-
-        key = (scope, bisect_right(self._edges, at))
-        found = self._compiled.get(key)
-        if found is None:
-            found = self._compiled[key] = self._compile(scope, at)
-        return found
-
-    def _compile(self, scope: str, at: int) -> Hashmap:
-        if not self.enabled():
-            return Hashmap((), (), scope=scope, at=at)
-        mappings, thresholds = [], []
-        for one in self.live(MAPPING):
-            service, attribute = self._parent(one)
-            mappings.append(
-                MappingRule(
-                    service,
-                    one["type"],
-                    Decimal(one["cost"]),
-                    one["start"],
-                    one["end"],
-                    attribute,
-                    one["value"],
-                    one["group_id"],
-                    one["tenant_id"],
-                )
-            )
-        for one in self.live(THRESHOLD):
-            service, attribute = self._parent(one)
-            thresholds.append(
-                ThresholdRule(
-                    service,
-                    one["type"],
-                    Decimal(one["cost"]),
-                    Decimal(one["level"]),
-                    attribute,
-                    one["group_id"],
-                    one["tenant_id"],
-                )
-            )
-        return Hashmap(mappings, thresholds, scope=scope, at=at)
-
-    def _parent(self, one: Mapping[str, Any]) -> tuple[str, str | None]:
-        if one["field_id"] is None:
-            return str(self.of(SERVICE)[one["service_id"]]["name"]), None
-        attribute = self.of(FIELD)[one["field_id"]]
-        return str(self.of(SERVICE)[attribute["service_id"]]["name"]), str(attribute["name"])
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a change writes and takes away."""
-
-    puts: list[tuple[str, str, Entity]] = field(default_factory=list)
-    gone: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Rules:
@@ -154,6 +61,7 @@ class Rules:
         self._new_id = new_id
         self._key = store.keys.of("rating", "rules")
         self._known: Book | None = None
+        self._turn = asyncio.Lock()
 
     @property
     def now(self) -> int:
@@ -187,11 +95,16 @@ class Rules:
         It is done anew when somebody else was faster, so it must not touch anything else. Raises
         what it raises, and :class:`TooMany`.
         """
+        # One after the other here: only other processes can be faster then.
+        async with self._turn:
+            return await self._change(work)
+
+    async def _change(self, work: Callable[[Book, Changes], T]) -> T:
         for _ in range(TRIES):
             book, changes = await self.book(), Changes()
             result = work(book, changes)
-            total = sum(map(len, book.entities.values()))
-            if total + len(changes.puts) - len(changes.gone) > self._limit and changes.puts:
+            new = sum(kind != MODULE and id not in book.of(kind) for kind, id, _ in changes.puts)
+            if new and book.size() + new > self._limit:
                 raise TooMany(f"there are {self._limit} rules, which is the most")
             args: list[str | bytes | int] = [book.rev, len(changes.puts)]
             for kind, id, entity in changes.puts:
@@ -257,16 +170,18 @@ class Rules:
             if entity["start"] is None:
                 entity["start"] = self.now
             elif entity["start"] < self.now and not force:
-                raise BadRule(
-                    "Cannot create a rule with start in the past. "
-                    f"start=[{entity['start']}] current time=[{self.now}]."
-                )
-            if entity["end"] is not None and entity["end"] <= entity["start"]:
-                raise BadRule("The end of a rule has to be after its start.")
+                raise self._past(entity)
+            _check_end(entity)
             self._alone(book, MAPPING, entity)
             return self._made(changes, MAPPING, {**entity, "created_by": by, "deleted": None})
 
         return await self.change(work)
+
+    def _past(self, entity: Mapping[str, Any]) -> BadRule:
+        return BadRule(
+            "Cannot create a rule with start in the past. "
+            f"start=[{_shown(entity['start'])}] current time=[{_shown(self.now)}]."
+        )
 
     def _mapping(self, book: Book, values: Mapping[str, Any]) -> Entity:
         entity = self._costing(book, values)
@@ -359,10 +274,13 @@ class Rules:
             if different and old["start"] <= self.now:
                 raise BadRule(
                     "You are allowed to update only the attribute [end] as this rule is already "
-                    f"running as it started on [{old['start']}]"
+                    f"running as it started on [{_shown(old['start'])}]"
                 )
+            if entity["start"] < self.now and entity["start"] != old["start"]:
+                raise self._past(entity)
             if entity["end"] is not None and entity["end"] < self.now:
                 raise BadRule("A rule cannot end in the past.")
+            _check_end(entity)
             self._alone(book, MAPPING, entity, id)
             entity = {**old, **entity, "updated_by": by}
             changes.puts.append((MAPPING, id, entity))
@@ -390,7 +308,8 @@ class Rules:
     async def delete(self, kind: str, id: str, *, by: str = "", recursive: bool = False) -> None:
         """Remove a rule with all that hangs on it; of a group its rules only if ``recursive``.
 
-        A mapping is kept and marked. Raises :class:`RuleMissing`.
+        A mapping is kept and marked. Raises :class:`RuleMissing`; and :class:`RuleExists` if rules
+        that lose their group would say what others say.
         """
 
         def work(book: Book, changes: Changes) -> None:
@@ -398,6 +317,10 @@ class Rules:
             if kind == MAPPING:
                 changed = {**entity, "deleted": self.now, "deleted_by": by}
                 changes.puts.append((MAPPING, id, changed))
+                gone = [one for one in book.of(MAPPING).values() if one.get("deleted")]
+                gone.sort(key=lambda one: int(one["deleted"]))
+                oldest = gone[: max(0, len(gone) + 1 - KEPT_DELETED)]
+                changes.gone += [(MAPPING, one["mapping_id"]) for one in oldest]
                 return
             changes.gone.append((kind, id))
             for child in (FIELD, MAPPING, THRESHOLD):
@@ -412,7 +335,10 @@ class Rules:
         *, recursive: bool,
     ) -> None:  # fmt: skip
         if kind == GROUP and not recursive:
-            changes.puts.append((child, id, {**one, "group_id": None}))
+            alone = {**one, "group_id": None}
+            if not one.get("deleted"):
+                self._alone(book, child, alone, id)
+            changes.puts.append((child, id, alone))
             return
         changes.gone.append((child, id))
         if child == FIELD:
@@ -436,6 +362,15 @@ def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         (one["end"] is not None and one["end"] <= other["start"])
         or (other["end"] is not None and other["end"] <= one["start"])
     )
+
+
+def _check_end(one: Mapping[str, Any]) -> None:
+    if one["end"] is not None and one["end"] <= one["start"]:
+        raise BadRule("The end of a rule has to be after its start.")
+
+
+def _shown(seconds: int) -> str:
+    return str(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None))
 
 
 def _amount(value: Any, name: str) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from odimra.engine.patience import patiently
-from odimra.rating.rules import Book, Rules
+from odimra.rating.book import Book
+from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
 from odimra.rating.usage import Usage, Used
 from odimra.store import Script, Store
