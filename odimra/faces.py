@@ -223,7 +223,7 @@ def cloudkitty(house: House) -> CloudKitty:
             rooms.windows, rooms.scopes, period=period, cycle=not given.begin_at_once
         ).routes(),
         *ScopesEndpoint(rooms.scopes, resetting, key=key).routes(),
-        *FramesEndpoint(rooms.usage, rooms.scopes, key=key).routes(),
+        *FramesEndpoint(rooms.usage, rooms.scopes, house.clock, key=key).routes(),
         *ModulesEndpoint(rooms.rules).routes(),
         *HashmapEndpoint(rooms.rules).routes(),
         *InfoEndpoint(

@@ -19,7 +19,8 @@ from odimra.wire import JSON_TYPE, BodyLimits, parse_beside, receive
 ADMIN = "ConfigureUsers"
 #: How much one page lists if nothing is said.
 PAGE = 100
-FAR = 10**9
+#: Years of which something may be said: those around them are no longer ones in all time zones.
+YEARS = range(2, 9999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Ask:
 
     async def body(self) -> dict[str, Any]:
         """Return the body, an object. Raises 400, 415."""
+        self._check_type()
         found = await self.optional_body()
         if found is None:
             raise bad(MALFORMED)
@@ -50,18 +52,21 @@ class Ask:
         raw = await receive(self.request, self.limits)
         if not raw.strip():
             return None
-        if not JSON_TYPE.match(self.request.headers.get(hdrs.CONTENT_TYPE, "")):
-            raise RatingFault(
-                415,
-                "Did not attempt to load JSON data because the request Content-Type was not "
-                "'application/json'.",
-            )
+        self._check_type()
         # Strict, and within bounds; then once more with every digit of every number.
         parsed = await parse_beside(raw, self.limits.max_depth)
         if not isinstance(parsed, dict):
             raise bad(f"Invalid data '{short(parsed)}' : expected a dictionary (path: '[]')")
         exact: dict[str, Any] = json.loads(raw, parse_float=Decimal)
         return exact
+
+    def _check_type(self) -> None:
+        if not JSON_TYPE.match(self.request.headers.get(hdrs.CONTENT_TYPE, "")):
+            raise RatingFault(
+                415,
+                "Did not attempt to load JSON data because the request Content-Type was not "
+                "'application/json'.",
+            )
 
     # Parameters
 
@@ -136,8 +141,10 @@ def moment(value: Any, name: str) -> int:
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value.strip())
-            return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
-        except (ValueError, OverflowError):
+            if found.year in YEARS:
+                found = found if found.tzinfo else found.replace(tzinfo=UTC)
+                return int(found.replace(microsecond=0).timestamp())
+        except ValueError:
             pass
     raise bad(f"Invalid data '{short(value)}' : not a valid time (path: '['{name}']')")
 

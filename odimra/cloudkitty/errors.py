@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from odimra.access import AuthenticationFailed, HashingBusy
+from odimra.access import HashingBusy
 from odimra.rating.errors import BadRule, RuleExists, RuleMissing, ScopeMissing, TooMany
 from odimra.store import StoreUnavailable
 from odimra.tasks import TaskServiceDisabled, TasksFull
@@ -68,7 +68,6 @@ MALFORMED = "The browser (or proxy) sent a request that this server could not un
 #: What is made of the failures of the rooms; the first class that fits.
 TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], RatingFault]], ...] = (
     (StoreUnavailable, lambda error: unavailable(error.retry_after)),
-    (AuthenticationFailed, lambda error: denied("/")),
     (HashingBusy, lambda error: unavailable(error.retry_after)),
     (BodyTooLong, lambda error: RatingFault(413, "The body is longer than is taken.")),
     (BodyTooSlow, lambda error: RatingFault(408, "The body did not arrive in time.")),

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import hdrs, web
 
-from odimra.access import Principal
+from odimra.access import AuthenticationFailed, Principal
 from odimra.access.request import credentials, same_origin
 from odimra.cloudkitty.asking import ADMIN, Answer, Ask, Handler
 from odimra.cloudkitty.errors import RatingFault, denied, translated
@@ -126,9 +126,13 @@ class CloudKitty:
             # A browser adds the credentials that it remembers, whoever's page it shows.
             raise RatingFault(403, "The page that sends this is another service's")
         given = credentials(request.headers, bearer=True)
+        root = f"{request.scheme}://{request.host}"
         if given is None:
-            raise denied(f"{request.scheme}://{request.host}")
-        principal = await self._access.authenticate(*given)
+            raise denied(root)
+        try:
+            principal = await self._access.authenticate(*given)
+        except AuthenticationFailed:
+            raise denied(root) from None
         if principal.password_change_required:
             raise RatingFault(403, "The password has to be changed first")
         route, params = self._find(request)

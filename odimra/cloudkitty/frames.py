@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from odimra.clock import Clock
 from odimra.cloudkitty.asking import PAGE, Answer, Ask, iso, moment, short
 from odimra.cloudkitty.errors import RatingFault, bad
 from odimra.cloudkitty.frame import Route
+from odimra.rating.errors import TooMany
 from odimra.rating.hashmap import number
 from odimra.rating.model import Point
 from odimra.rating.scopes import Scopes
@@ -26,9 +28,10 @@ MOST_POINTS = 100_000
 class FramesEndpoint:
     """Usage and frames; ``key`` is what a scope is called in usage."""
 
-    def __init__(self, usage: Usage, scopes: Scopes, *, key: str) -> None:
+    def __init__(self, usage: Usage, scopes: Scopes, clock: Clock, *, key: str) -> None:
         self._usage = usage
         self._scopes = scopes
+        self._clock = clock
         self._key = key
 
     def routes(self) -> list[Route]:
@@ -103,6 +106,16 @@ class FramesEndpoint:
             wanted = [one for one in wanted if one in ask.scopes]
         return wanted
 
+    def _month(self, ask: Ask) -> tuple[int, int]:
+        """Return the time that is asked for; what is not said is the current month."""
+        now = datetime.fromtimestamp(self._clock.now_ms() // 1000, UTC)
+        first = now.replace(day=1, hour=0, minute=0, second=0)
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        return (
+            ask.moment("begin", int(first.timestamp())),
+            ask.moment("end", int(after.timestamp())),
+        )
+
     async def _pages(
         self, scopes: Sequence[str], begin: int, end: int
     ) -> AsyncIterator[list[Sample]]:
@@ -120,7 +133,7 @@ class FramesEndpoint:
         """Points with their prices, in frames by period."""
         ask.known("begin", "end", "filters", "offset", "limit")
         filters = _filters(ask)
-        begin, end = _month(ask)
+        begin, end = self._month(ask)
         offset = ask.number("offset", 0, 0)
         limit = min(ask.number("limit", PAGE, 1), MOST_POINTS)
         scopes = await self._scoped(ask, filters)
@@ -149,7 +162,7 @@ class FramesEndpoint:
         if form not in ("table", "object"):
             raise bad(f"response_format [{form[:40]}] is neither table nor object.")
         filters = _filters(ask)
-        begin, end = _month(ask)
+        begin, end = self._month(ask)
         offset = ask.number("offset", 0, 0)
         limit = min(ask.number("limit", PAGE, 1), MOST_POINTS)
         groupby = [one for one in ask.several("groupby") or [] if one]
@@ -160,11 +173,14 @@ class FramesEndpoint:
                 "Invalid groupby time option. There is no groupby processing for "
                 f"[{str(error)[:60]}]."
             ) from None
-        async for frame in self._pages(await self._scoped(ask, filters), begin, end):
-            for sample in frame:
-                if _meets(sample, filters):
-                    summary.add(sample)
-            await asyncio.sleep(0)
+        try:
+            async for frame in self._pages(await self._scoped(ask, filters), begin, end):
+                for sample in frame:
+                    if _meets(sample, filters):
+                        summary.add(sample)
+                await asyncio.sleep(0)
+        except TooMany as error:
+            raise bad(f"groupby: {error}.") from None
         rows = summary.rows()
         page = rows[offset : offset + limit]
         shown = [[iso(row.begin), iso(row.end), row.qty, row.rate, *row.key] for row in page]
@@ -191,17 +207,6 @@ def _strings(value: Any) -> dict[str, str]:
             raise TypeError
         found[name] = "" if one is None else str(one)
     return found
-
-
-def _month(ask: Ask) -> tuple[int, int]:
-    """Return the time that is asked for; what is not said is the current month."""
-    now = datetime.now(UTC)
-    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return (
-        ask.moment("begin", int(first.timestamp())),
-        ask.moment("end", int(after.timestamp())),
-    )
 
 
 def _filters(ask: Ask) -> dict[str, list[str]]:

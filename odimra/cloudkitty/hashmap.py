@@ -21,6 +21,17 @@ KINDS: Mapping[str, str] = {
 }
 #: What of a rule is not shown.
 OWN = frozenset({"number"})
+_COSTING = frozenset({"service_id", "field_id", "group_id", "tenant_id", "type", "cost"})
+#: What clients may say of a rule: what is shown of it, which they send back when they change it.
+SAID: Mapping[str, frozenset[str]] = {
+    SERVICE: frozenset({"service_id", "name"}),
+    FIELD: frozenset({"field_id", "service_id", "name"}),
+    GROUP: frozenset({"group_id", "name"}),
+    MAPPING: _COSTING
+    | {"mapping_id", "value", "start", "end", "name", "description", "force"}
+    | {"created_by", "updated_by", "deleted", "deleted_by"},
+    THRESHOLD: _COSTING | {"threshold_id", "level"},
+}
 #: What selects rules of a list, by the parameters that clients send.
 SELECTING = ("service_id", "field_id", "group_id", "tenant_id")
 
@@ -96,6 +107,7 @@ class HashmapEndpoint:
         """A new rule."""
         plural = _plural(ask)
         kind, body = KINDS[plural], await ask.body()
+        _check(kind, body)
         if kind == SERVICE:
             made = await self._rules.add_service(_name(body))
         elif kind == FIELD:
@@ -117,6 +129,7 @@ class HashmapEndpoint:
         plural = _plural(ask)
         kind, body = KINDS[plural], await ask.body()
         id = ask.params[-1] if ask.params else _id(body, f"{kind}_id")
+        _check(kind, body)
         if kind == MAPPING:
             await self._rules.change_mapping(id, _values(body), by=ask.principal.account)
         elif kind == THRESHOLD:
@@ -137,6 +150,13 @@ class HashmapEndpoint:
 
 def _plural(ask: Ask) -> str:
     return ask.request.path.strip("/").split("/")[4]
+
+
+def _check(kind: str, body: Mapping[str, Any]) -> None:
+    # A name that is misspelt would make a rule of something else than was meant.
+    for name in body:
+        if name not in SAID[kind]:
+            raise bad(f"Unknown attribute: {name[:60]}")
 
 
 def _name(body: Mapping[str, Any]) -> str:

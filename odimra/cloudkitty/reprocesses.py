@@ -56,7 +56,8 @@ class ReprocessesEndpoint:
         reason = body["reason"]
         if isinstance(reason, bool) or not isinstance(reason, str | int):
             raise bad(f"Invalid data '{short(reason)}' : expected str (path: '['reason']')")
-        reason = str(reason)
+        # As a text also where the request is shown again: a number may have any length.
+        reason = body["reason"] = str(reason)
         if ALL in scopes and len(scopes) > 1:
             raise bad(
                 f"Cannot use 'ALL' with scope ID [{scopes}]. Either schedule a reprocessing for "
@@ -136,7 +137,8 @@ class ReprocessesEndpoint:
     async def listed(self, ask: Ask) -> Answer:
         """What was asked for, newest first."""
         ask.known("scope_ids", "order", "offset", "limit")
-        order = (ask.one("order") or "desc").lower()
+        order = ask.one("order")
+        order = "desc" if order is None else order.lower()
         if order not in ("asc", "desc"):
             raise bad(
                 f"The order [{order[:40]}] is not valid. Accepted values are ['asc', 'desc']."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from odimra.rating.errors import TooMany
 from odimra.rating.model import ARITHMETIC, ZERO
 from odimra.rating.usage import Sample
 
@@ -47,7 +48,7 @@ class Summary:
         self._rows: dict[tuple[int, int, tuple[str, ...]], Row] = {}
 
     def add(self, sample: Sample) -> None:
-        """Take one more point. Raises ValueError when there are too many groups."""
+        """Take one more point. Raises :class:`TooMany`."""
         point = sample.point
         key = tuple(
             sample.metric if name == "type" else point.attribute(name) or ""
@@ -57,7 +58,7 @@ class Summary:
         row = self._rows.get((begin, end, key))
         if row is None:
             if len(self._rows) >= MOST:
-                raise ValueError("too many groups")
+                raise TooMany(f"there are more than {MOST} groups")
             row = self._rows[begin, end, key] = Row(begin, end, key)
         row.qty = ARITHMETIC.add(row.qty, point.qty)
         row.rate = ARITHMETIC.add(row.rate, point.price)
