@@ -143,7 +143,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         registry.add(Scanner(store, records, runs, host, scanner_options(settings)))
         rated = settings.rating
         scopes = Scopes(store, clock, limit=rated.max_scopes)
-        usage, rules = Usage(store), Rules(store, clock, limit=rated.max_rules)
+        usage = Usage(store, period=rated.period_seconds)
+        rules = Rules(store, clock, limit=rated.max_rules)
         windows = Windows(store, tasks_, clock, keep=rated.max_windows)
         rater = Rater(store, scopes, usage, rules)
         registry.add(Reprocess(windows, rater, period=rated.period_seconds))

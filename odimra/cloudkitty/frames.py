@@ -124,7 +124,8 @@ class FramesEndpoint:
             while True:
                 begins = await self._usage.periods(scope, begin, end, skip, TOGETHER)
                 for frame in await self._usage.read_frames(scope, begins):
-                    yield frame
+                    # Of the first and the last period maybe only a part.
+                    yield [one for one in frame if begin <= one.begin < end]
                 if len(begins) < TOGETHER:
                     break
                 skip += TOGETHER

@@ -1,15 +1,15 @@
 """Usage, and the frames that rating makes of it, by scope and period.
 
 Both are hashes with a field for each point, so that what is pushed twice is there once. A point is
-known by its metric, when its period begins and whose it is. Called by faces and by the jobs that
-rate; knows the store.
+known by its metric, when it begins and whose it is; it belongs to the period in which it begins.
+Called by faces and by the jobs that rate; knows the store.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -28,18 +28,25 @@ MARK = b"#"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A point of a metric in a period; ``begin`` and ``end`` in seconds since the epoch."""
+    """A point of a metric; ``begin`` and ``end`` in seconds since the epoch.
+
+    ``within`` is how many seconds of its period have passed when it begins.
+    """
 
     scope: str
     metric: str
     begin: int
     end: int
     point: Point
+    within: int = 0
 
     @property
     def identity(self) -> bytes:
         """Return what is the same of a point whenever it is pushed."""
-        return orjson.dumps([self.metric, dict(self.point.groupby)], option=orjson.OPT_SORT_KEYS)
+        known_by: list[Any] = [self.metric, dict(self.point.groupby)]
+        if self.within:
+            known_by.append(self.within)
+        return orjson.dumps(known_by, option=orjson.OPT_SORT_KEYS)
 
     def usage(self) -> bytes:
         """Return it as usage is kept: without a price."""
@@ -59,11 +66,13 @@ class Sample:
 
     @classmethod
     def load(cls, scope: str, begin: int, identity: bytes, kept: bytes) -> Sample:
-        """Read a point of usage or of a frame."""
-        metric, groupby = orjson.loads(identity)
+        """Read a point of usage or of a frame; ``begin`` is when its period begins."""
+        metric, groupby, *within = orjson.loads(identity)
         end, qty, unit, metadata, *price = orjson.loads(kept)
         amount = Decimal(price[0]) if price else Decimal(0)
-        return cls(scope, metric, begin, end, Point(Decimal(qty), unit, groupby, metadata, amount))
+        point = Point(Decimal(qty), unit, groupby, metadata, amount)
+        after = within[0] if within else 0
+        return cls(scope, metric, begin + after, end, point, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +85,14 @@ class Used:
 
 
 class Usage:
-    """All usage and all frames. Every method may raise StoreUnavailable."""
+    """All usage and all frames; ``period`` is how long a period is, in seconds.
 
-    def __init__(self, store: Store) -> None:
+    Every method may raise StoreUnavailable.
+    """
+
+    def __init__(self, store: Store, *, period: int = 3600) -> None:
         self._store = store
+        self._period = period
 
     def used(self, scope: str, begin: int) -> str:
         """Name the hash of the usage of a period."""
@@ -97,7 +110,9 @@ class Usage:
         """Keep usage, and what it costs by what is given with it, until it is rated again."""
         by_period: dict[tuple[str, int], list[Sample]] = {}
         for sample in samples:
-            by_period.setdefault((sample.scope, sample.begin), []).append(sample)
+            within = sample.begin % self._period
+            one = sample if sample.within == within else replace(sample, within=within)
+            by_period.setdefault((sample.scope, sample.begin - within), []).append(one)
         for (scope, begin), found in by_period.items():
             for start in range(0, len(found), STEP):
                 args: list[bytes | int | str] = [begin]
@@ -125,9 +140,10 @@ class Usage:
     async def periods(
         self, scope: str, begin: int, end: int, skip: int = 0, size: int = 1000
     ) -> list[int]:
-        """Return when periods with a frame begin, from ``begin`` to before ``end``."""
+        """Return when periods with a frame begin, from that of ``begin`` to before ``end``."""
+        first = begin - begin % self._period
         found = await self._store.call(
-            "ZRANGEBYSCORE", self.frames(scope), begin, f"({end}", "LIMIT", skip, size
+            "ZRANGEBYSCORE", self.frames(scope), first, f"({end}", "LIMIT", skip, size
         )
         return [int(one) for one in found]
 

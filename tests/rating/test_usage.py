@@ -13,6 +13,7 @@ from odimra.jobs.reprocess.rating import OK, Rater, Step
 from odimra.rating.model import Point
 from odimra.rating.usage import STEP, Sample, Usage, Used
 from odimra.store import Store
+from tests.fakes import FakeClock
 from tests.rating.yard import PERIOD, Yard, sample
 
 LAST = 100 * PERIOD
@@ -102,6 +103,16 @@ async def test_a_push_may_be_as_long_as_it_likes(usage: Usage) -> None:
     await usage.push(sample("p1", 0, str(n), id=str(n)) for n in range(count))
     assert len(await read(usage, 0)) == len(await frame(usage, 0)) == count
     assert sum(one.point.qty for one in await read(usage, 0)) == count * (count - 1) // 2
+
+
+async def test_a_point_belongs_to_the_period_in_which_it_begins(usage: Usage) -> None:
+    late = [sample("p1", begin, id="a") for begin in (PERIOD, PERIOD + 1, 2 * PERIOD - 1)]
+    for _ in range(2):
+        await usage.push(late)
+    for found in (await read(usage, PERIOD), await frame(usage, PERIOD)):
+        assert {(one.begin, one.end) for one in found} == {(one.begin, one.end) for one in late}
+    assert await usage.periods("p1", 0, LAST) == [PERIOD]
+    assert await usage.periods("p1", 2 * PERIOD - 1, LAST) == [PERIOD]
 
 
 async def test_pushes_that_race_all_arrive(usage: Usage) -> None:
@@ -217,6 +228,18 @@ async def test_whoever_pushes_all_the_time_finds_all_of_it_rated_in_the_end(stor
         # What came behind its period's turn was not rated yet; once more, and all of it is.
         await yard.ended(await yard.reprocess(["p1"], 0, 99 * PERIOD))
         assert sum((await yard.sums("p1")).values()) == 2 * 4 * 50
+
+
+async def test_usage_that_begins_within_a_period_is_rated_with_it(store: Store) -> None:
+    yard = Yard(store, FakeClock(10 * PERIOD * 1000))
+    # And so is who was rated up to some time within one.
+    await yard.scope("p1", 5)
+    await costing(yard)
+    await yard.usage.push(sample("p1", PERIOD + after, "1", id="a") for after in (0, 10, 3599))
+    assert await yard.cycle.once() == 7
+    assert (await yard.sums("p1"))[PERIOD] == 6
+    scope = await yard.scopes.read("p1")
+    assert scope is not None and scope.last % PERIOD == 0
 
 
 async def test_two_that_rate_the_same_period_write_it_once(store: Store) -> None:

@@ -35,7 +35,7 @@ class Yard:
         self.clock = clock or SystemClock()
         self.tasks = Tasks(store, TaskOptions(resubmit_ms=500), self.clock)
         self.scopes = Scopes(store, self.clock)
-        self.usage = Usage(store)
+        self.usage = Usage(store, period=PERIOD)
         self.rules = Rules(store, self.clock)
         self.windows = Windows(store, self.tasks, self.clock)
         rater = Rater(store, self.scopes, self.usage, self.rules)

@@ -73,12 +73,14 @@ class Cycle:
     async def _catch_up(self, scope: Scope) -> int:
         period = self._options.period
         now = self._clock.now_ms() // 1000
+        # Whoever made or reset the scope may have named any time in a period.
+        last = scope.last - scope.last % period
         # As CloudKitty has it: p is rated when p and `wait` periods more have passed.
-        over = (now - 1 - scope.last - period * self._options.wait) // period
+        over = (now - 1 - last - period * self._options.wait) // period
         count = min(AT_A_TIME, over)
         if count <= 0:
             return 0
-        begins = [scope.last + period * number for number in range(1, count + 1)]
+        begins = [last + period * number for number in range(1, count + 1)]
         step = Step(self._scopes.key(scope.id), "last", str(scope.last), str(begins[-1]))
         skipped: set[str] = set()
         said = await self._rater.rate(scope.id, begins, step, skipped)
