@@ -36,6 +36,7 @@ WHO = {
     "admin": somebody("admin", "Login", "ConfigureComponents", "ConfigureUsers"),
     # Of project p1; see below.
     "member": somebody("member", "Login", "ConfigureComponents"),
+    "deputy": somebody("deputy", "Login", "ConfigureUsers"),
     "guest": somebody("guest", "Login"),
     "new": somebody("new", "Login", "ConfigureUsers", change=True),
 }

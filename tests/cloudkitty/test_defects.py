@@ -13,61 +13,12 @@ from odimra.jobs.reprocess.rating import RATE
 from odimra.rating.model import Point
 from odimra.rating.usage import Sample, Usage, Used
 from odimra.store import StoreUnavailable
-from odimra.tasks import Task, states
+from odimra.tasks import states
+from tests.cloudkitty.charging import NEW, at, charged, expected, prices, reprocess, shown
 from tests.cloudkitty.conftest import HASHMAP, REPROCESSES, Desk, MakeDesk
+from tests.cloudkitty.wording import LAST
 from tests.fakes import FakeClock
 from tests.rating.yard import PERIOD, Yard, sample
-
-#: The last period that was rated: 2027-01-15 08:00, which is when FakeClock starts.
-LAST = 1_800_000_000
-OLD, NEW = Decimal(1), Decimal(3)
-
-
-def at(hour: int) -> int:
-    """An hour of that day in seconds."""
-    return LAST + (hour - 8) * PERIOD
-
-
-def shown(hour: int) -> str:
-    return f"2027-01-15T{hour:02}:00:00Z"
-
-
-async def charged(desk: Desk, scope: str = "p1", hours: Sequence[int] = range(9)) -> None:
-    """A scope whose hours were rated by the old price; by now there is a new one."""
-    await desk.yard.scope(scope, LAST)
-    await desk.yard.usage.push(
-        Sample(scope, "cpu", at(hour), at(hour + 1), Point(Decimal(1), "h", groupby, {}, OLD))
-        for hour in hours
-        for groupby in ({"project_id": scope},)
-    )
-    if not (await desk.yard.rules.book()).of("service"):
-        service = await desk.made("services", {"name": "cpu"})
-        rule = {"service_id": service["service_id"], "cost": str(NEW), "start": "2020-01-01"}
-        await desk.made("mappings?force=true", rule)
-
-
-async def reprocess(desk: Desk, start: int, end: int, *scopes: str) -> Task:
-    body = {
-        "scope_ids": list(scopes or ("p1",)),
-        "start_reprocess_time": shown(start),
-        "end_reprocess_time": shown(end),
-        "reason": "new prices",
-    }
-    answer = await desk.post(REPROCESSES, body)
-    assert (answer.status, answer.body) == (202, {}), answer.body
-    task = await desk.yard.tasks.get(answer.headers["Location"].rpartition("/")[2])
-    assert task is not None
-    return task
-
-
-async def prices(desk: Desk, scope: str = "p1") -> dict[int, Decimal]:
-    """What each hour costs."""
-    return {(one - at(0)) // PERIOD: sum_ for one, sum_ in (await desk.yard.sums(scope)).items()}
-
-
-def expected(new: Sequence[int], hours: Sequence[int] = range(9)) -> dict[int, Decimal]:
-    return {hour: NEW if hour in new else OLD for hour in hours}
-
 
 # 1.6
 

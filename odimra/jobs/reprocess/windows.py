@@ -9,13 +9,14 @@ nothing up. Called by the face and the job kind; knows the tasks and the store.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from odimra.clock import Clock
-from odimra.rating.errors import WindowRefused
+from odimra.rating.errors import AskedBefore, KeyTaken, RatingError, WindowRefused
 from odimra.store import Store
 from odimra.store.scripts import text
 from odimra.tasks import Guard, NewTask, Payload, Task, TaskGuarded, Tasks
@@ -26,9 +27,13 @@ GUARD = Guard(text("odimra.jobs.reprocess", "lua/schedule.lua"))
 
 #: Why a window is refused: see :class:`~odimra.rating.errors.WindowRefused`.
 UNKNOWN, START_LATE, END_LATE, OVERLAP = "unknown", "start", "end", "overlap"
+#: What else the guard says: the key of the request was there before, for this request or another.
+REPEATED, TAKEN = "repeated", "taken"
 
 #: Windows that are kept when they are done, at most; the oldest go.
 MOST_DONE = 10_000
+#: How long a request is known by its key, in seconds.
+KEY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,30 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody asks to have rated again."""
+    """What somebody asks to have rated again.
+
+    With a ``key``, it is done once however often it is sent; ``content`` is what has to be the same
+    then.
+    """
 
     scopes: Sequence[str]
     start: int
     end: int
     reason: str
     by: str
+    key: str = ""
+    content: str = ""
+
+    def known_by(self) -> dict[str, Any]:
+        """Return what the guard needs to know it again: nothing if it has no key."""
+        if not self.key:
+            return {}
+        # Two accounts may use the same key, and nobody reads what others asked from the store.
+        return {
+            "key": hashlib.sha256(f"{len(self.by)}:{self.by}{self.key}".encode()).hexdigest(),
+            "content": hashlib.sha256(self.content.encode()).hexdigest(),
+            "seconds": KEY_SECONDS,
+        }
 
 
 class Windows:
@@ -111,8 +133,9 @@ class Windows:
         """Have periods rated again; return the task, which has a sub-task for each of many scopes.
 
         All scopes or none; begun after ``delay_ms``.
-        Raises :class:`~odimra.rating.errors.WindowRefused`, and what
-        :meth:`~odimra.tasks.Tasks.create` raises.
+        Raises :class:`~odimra.rating.errors.WindowRefused`,
+        :class:`~odimra.rating.errors.AskedBefore`, :class:`~odimra.rating.errors.KeyTaken`, and
+        what :meth:`~odimra.tasks.Tasks.create` raises.
         """
         scopes = list(dict.fromkeys(asked.scopes))
         parent = f"task{self._new_uuid()}"
@@ -149,6 +172,8 @@ class Windows:
                     "by": asked.by,
                     "keep": self._keep,
                     "scopes": list(zip(scopes, tasks, strict=True)),
+                    "parent": parent,
+                    **asked.known_by(),
                 },
             )
         except TaskGuarded as refused:
@@ -197,8 +222,12 @@ class Windows:
         ]
 
 
-def _refused(said: Sequence[str]) -> WindowRefused:
+def _refused(said: Sequence[str]) -> RatingError:
     why, *rest = said
+    if why == REPEATED:
+        return AskedBefore(rest[0])
+    if why == TAKEN:
+        return KeyTaken("the key was used for something else")
     if why == UNKNOWN:
         return WindowRefused(why, rest)
     return WindowRefused(why, rest[:1], [int(one) for one in rest[1:]])

@@ -164,7 +164,9 @@ async def test_a_task_has_a_name_that_says_what_it_is_of(yard: Yard) -> None:
     """So a turn that is done again starts nothing twice."""
     output = await yard.run(pipeline(one(), action("ComputerSystem.Reset")))
     run = output.task
-    expected = uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id}/{run.start_time}/2/1/s1")  # 1 was the search
+    expected = uuid.uuid5(
+        uuid.NAMESPACE_URL, f"{run.id}/{run.start_time}/2/1/s1"
+    )  # 1 was the search
     assert await yard.tasks.get(f"task{expected}") is not None
 
 
