@@ -211,6 +211,15 @@ class RatingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IdempotencySettings:
+    """Section ``idempotency``; sizes in bytes."""
+
+    keep_hours: float
+    max_keys: int
+    max_answer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptSettings:
     """Section ``scripts``; ``memory_mb`` in MiB."""
 
@@ -253,6 +262,7 @@ class Settings:
     scans: ScanSettings
     bulk: BulkSettings
     rating: RatingSettings
+    idempotency: IdempotencySettings
     scripts: ScriptSettings
     emulation: EmulationSettings
     log: LogSettings

@@ -28,6 +28,7 @@ from odimra.events import (
     Wording,
 )
 from odimra.house import House
+from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
@@ -44,6 +45,7 @@ from odimra.options import (
     query_options,
     rating_options,
     reach,
+    retry_options,
 )
 from odimra.redfish import (
     account_service,
@@ -79,6 +81,7 @@ from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
 from odimra.redfish.routes import schema_of
 from odimra.redfish.task_json import TaskRepresentation
+from odimra.tasks.retries import Answers
 
 #: The privilege to read what is other accounts' own; tasks are read by the same rule.
 SEES_ALL = "ConfigureUsers"
@@ -171,7 +174,10 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     told = feed(house, messages)
     frame = redfish_frame(house, messages, service_uuid, told, lane)
     house.machine_calls.attach(InnerCalls(frame, messages))
-    app = web.Application(client_max_size=settings.http.max_body_bytes)
+    answers = Idempotency(Answers(house.store, retry_options(settings)))
+    app = web.Application(
+        client_max_size=settings.http.max_body_bytes, middlewares=[answers.middleware]
+    )
     frame.mount(app)
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.

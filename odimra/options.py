@@ -29,6 +29,7 @@ from odimra.redfish.query import QueryOptions
 from odimra.scripting import ScriptOptions
 from odimra.store import StoreOptions
 from odimra.tasks import TaskOptions
+from odimra.tasks.retries import RetryOptions
 from odimra.wire import BodyLimits
 
 
@@ -186,6 +187,12 @@ def midpoint_options(settings: Settings) -> MidpointOptions:
 def rating_options(settings: Settings) -> RatingOptions:
     """Return the bounds of requests as that face takes them."""
     return RatingOptions(body_limits(settings), settings.http.public_url, settings.rating.accounts)
+
+
+def retry_options(settings: Settings) -> RetryOptions:
+    """Return for how long requests that may come again are known, and how many."""
+    given = settings.idempotency
+    return RetryOptions(int(given.keep_hours * 3600), given.max_keys, given.max_answer_bytes)
 
 
 def cycle_options(settings: Settings) -> CycleOptions:

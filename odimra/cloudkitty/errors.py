@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.access import HashingBusy
+from odimra.idempotency import BadRetryKey
 from odimra.rating.errors import BadRule, RuleExists, RuleMissing, ScopeMissing, TooMany
 from odimra.store import StoreUnavailable
-from odimra.tasks import TaskServiceDisabled, TasksFull
+from odimra.tasks import TaskMissing, TaskServiceDisabled, TasksFull
+from odimra.tasks.retries import RetryKeyTaken
 from odimra.wire import BadBody, BodyTooLong, BodyTooSlow
 
 
@@ -77,8 +79,11 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], RatingFault]], ...] =
     (BadRule, _said(400)),
     (ScopeMissing, lambda error: RatingFault(404, "No resource found for provided filters.")),
     (TooMany, _said(409)),
+    (TaskMissing, lambda error: RatingFault(404, "The task of the request is gone.")),
     (TasksFull, lambda error: unavailable(error.retry_after)),
     (TaskServiceDisabled, lambda error: unavailable(60)),
+    (BadRetryKey, _said(400)),
+    (RetryKeyTaken, _said(422)),
 )
 
 

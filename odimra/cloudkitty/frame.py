@@ -20,6 +20,7 @@ from odimra.access import AuthenticationFailed, Principal
 from odimra.access.request import credentials, same_origin
 from odimra.cloudkitty.asking import ADMIN, Answer, Ask, Handler
 from odimra.cloudkitty.errors import RatingFault, denied, translated
+from odimra.idempotency import Replay, begin
 from odimra.wire import BodyLimits
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,8 @@ class CloudKitty:
         old = request.path.startswith("/v1")
         try:
             return _response(await self._answer(request))
+        except Replay as before:
+            return before.answer
         except RatingFault as error:
             return _refused(error, old)
         except Exception as error:
@@ -139,6 +142,7 @@ class CloudKitty:
         # Who may not is told so, and nothing of what is wrong with the request.
         if route.needs not in principal.privileges:
             raise RatingFault(403, FORBIDDEN)
+        await begin(request, principal.account, self._options.body)
         scopes: Collection[str] | None = None
         if ADMIN not in principal.privileges:
             scopes = frozenset(self._options.accounts.get(principal.account, ()))

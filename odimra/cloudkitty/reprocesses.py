@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from odimra.cloudkitty.asking import (
@@ -20,7 +19,7 @@ from odimra.cloudkitty.errors import RatingFault, bad
 from odimra.cloudkitty.frame import Route
 from odimra.jobs.reprocess import windows as why
 from odimra.jobs.reprocess.windows import Asked, Window, Windows
-from odimra.rating.errors import AskedBefore, KeyTaken, WindowRefused
+from odimra.rating.errors import WindowRefused
 from odimra.rating.scopes import Scopes
 from odimra.tasks.payload import payload_of
 
@@ -79,25 +78,17 @@ class ReprocessesEndpoint:
         if len(scopes) > MOST_SCOPES:
             raise bad(f"More than {MOST_SCOPES} scopes cannot be reprocessed by one request.")
         request = ask.request
-        asked = Asked(
-            *(scopes, start, end, reason, ask.principal.account),
-            key=_key(ask),
-            content=json.dumps(body, sort_keys=True),
-        )
+        asked = Asked(scopes, start, end, reason, ask.principal.account)
         try:
             task = await self._windows.schedule(
                 asked,
                 payload_of(request.method, request.path, request.headers, body),
                 delay_ms=self._delay(),
             )
-        except AskedBefore as before:
-            # The answer that was lost, but for a mark.
-            return _accepted(before.task, {"Idempotent-Replayed": "true"})
-        except KeyTaken:
-            raise RatingFault(422, "Idempotency-Key: was used for another request.") from None
         except WindowRefused as refused:
             raise self._refused(refused, start, end) from None
-        return _accepted(task.id)
+        headers = {"Location": f"/taskmon/{task.id}", "Retry-After": "1"}
+        return Answer({}, 202, headers)
 
     def _delay(self) -> int:
         """Return how long a window waits, in ms: to the end of the period if cycles begin it."""
@@ -162,20 +153,6 @@ class ReprocessesEndpoint:
             scopes, ascending=order == "asc", offset=offset, limit=limit
         )
         return Answer({"results": [_row(one) for one in found]})
-
-
-def _accepted(task: str, more: Mapping[str, str] | None = None) -> Answer:
-    return Answer({}, 202, {"Location": f"/taskmon/{task}", "Retry-After": "1", **(more or {})})
-
-
-def _key(ask: Ask) -> str:
-    """Return what makes a retry of the request safe, empty if nothing does."""
-    keys = ask.request.headers.getall("Idempotency-Key", [])
-    if not keys:
-        return ""
-    if len(keys) > 1 or not keys[0].strip() or len(keys[0]) > LONGEST_KEY:
-        raise bad(f"Idempotency-Key: has to be one text of at most {LONGEST_KEY} characters.")
-    return keys[0]
 
 
 def _scope_ids(value: Any) -> list[str]:

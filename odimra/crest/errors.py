@@ -11,6 +11,7 @@ from typing import Any
 
 from odimra.access import AuthenticationFailed, HashingBusy
 from odimra.engine.schedules import BadSchedule
+from odimra.idempotency import BadRetryKey
 from odimra.jobs.invocation import BadJob
 from odimra.jobs.scanner.definition import BadScan
 from odimra.jobs.scanner.runs import NotCancellable
@@ -34,6 +35,8 @@ from odimra.store import (
     VersionMismatch,
 )
 from odimra.tasks import TaskMissing, TaskServiceDisabled, TasksFull
+from odimra.tasks.retries import RetryKeyTaken
+from odimra.wire import BadBody, BodyTooLong, BodyTooSlow
 
 #: Phrases that newer versions of Python word otherwise.
 REASONS = {413: "Request Entity Too Large"}
@@ -123,6 +126,11 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], CrestError]], ...] = 
     (NotCancellable, lambda error: CrestError(409, "The task has completed")),
     (TasksFull, _full),
     (TaskServiceDisabled, lambda error: unavailable(60)),
+    (BodyTooLong, lambda error: CrestError(413, "The content is longer than is taken")),
+    (BodyTooSlow, lambda error: CrestError(408, "The content has not arrived in time")),
+    (BadBody, lambda error: bad("The request could not be processed: its content breaks off")),
+    (BadRetryKey, _said(400)),
+    (RetryKeyTaken, _said(422)),
 )
 
 

@@ -28,6 +28,7 @@ from odimra.crest.asking import (
 from odimra.crest.endpoint import Answer, Endpoint
 from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
 from odimra.crest.rendering import rendered
+from odimra.idempotency import Replay, begin
 from odimra.records.fields import parse_fields, picked
 from odimra.wire import BodyLimits
 
@@ -101,6 +102,8 @@ class Crest:
             pretty = params.get("_prettyprint", "").lower() == "true"
             version = check_version(request.headers.get("Accept-API-Version"))
             answer = await self._answer(request, params)
+        except Replay as before:
+            return before.answer
         except CrestError as error:
             answer = Answer(error.body, error.code, headers=error.headers)
         except Exception as error:
@@ -132,6 +135,7 @@ class Crest:
         if needed not in principal.privileges:
             raise CrestError(403, f"This needs the privilege {needed}")
         _check_conditions(request, method)
+        await begin(request, principal.account, self._options.body)
         body = None
         if method not in (*READS, "DELETE"):
             body, mended = await read_body(

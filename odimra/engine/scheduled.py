@@ -25,7 +25,7 @@ from odimra.store import (
     Store,
     VersionMismatch,
 )
-from odimra.tasks import Once
+from odimra.tasks import Once, retries
 
 #: States of a job, as Quartz names those of a trigger.
 NORMAL, PAUSED, COMPLETE, BLOCKED, ERROR = "NORMAL", "PAUSED", "COMPLETE", "BLOCKED", "ERROR"
@@ -188,6 +188,9 @@ class ScheduledJobs:
             name: Script.from_package("odimra.engine", "lua/prelude.lua", f"lua/{name}.lua")
             for name in _STEPS
         }
+        self._scripts["control"] = Script.from_package(
+            "odimra.engine", "lua/prelude.lua", "lua/control.lua", header=retries.ASKED_STEP
+        )
 
     def key(self, job_id: str) -> str:
         """Name the hash of a job."""
@@ -333,12 +336,18 @@ class ScheduledJobs:
         return await self._control_all("resume")
 
     async def _control(self, verb: str, ids: Sequence[str]) -> int:
+        asked = retries.asked(self.store.keys.root) if verb == "trigger" else None
         reply = await self.store.script(
             self._scripts["control"],
             keys=[self.queue, *map(self.key, ids)],
-            args=[self._clock.now_ms(), verb, *ids],
+            args=[self._clock.now_ms(), verb, orjson.dumps(asked[1]) if asked else "", *ids],
         )
-        return int(reply)
+        if asked is None or reply == 0:
+            return int(reply)
+        # A word about the request if it has come before, the number of jobs if not.
+        again = isinstance(reply, bytes)
+        retries.heed(asked[0], reply.decode() if again else verb)
+        return 1 if again else int(reply)
 
     async def _control_one(self, verb: str, job_id: str) -> None:
         if not await self._control(verb, [job_id]):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.access import AuthenticationFailed, HashingBusy
+from odimra.idempotency import BadRetryKey
 from odimra.jobs.bulk.deltas import CannotApply
 from odimra.jobs.bulk.errors import BadScript
 from odimra.jobs.bulk.query import BadQuery
@@ -35,6 +36,7 @@ from odimra.tasks import (
     TasksFull,
     TransitionRefused,
 )
+from odimra.tasks.retries import RetryKeyTaken
 from odimra.wire import BadBody, BodyTooLong, BodyTooSlow
 
 
@@ -105,6 +107,8 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], MidpointError]], ...]
     (TaskMissing, lambda error: MidpointError(404, "There is no such task (any more)")),
     (TasksFull, lambda error: unavailable(error.retry_after)),
     (TaskServiceDisabled, lambda error: unavailable(60)),
+    (BadRetryKey, _said(400)),
+    (RetryKeyTaken, _said(422)),
 )
 
 

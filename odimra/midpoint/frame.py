@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from odimra.access import Principal
 from odimra.access.request import credentials, same_origin
+from odimra.idempotency import Replay, begin
 from odimra.midpoint.asking import Answer, Ask, Handler
 from odimra.midpoint.errors import MidpointError, denied, translated
 from odimra.midpoint.media import Form, accepted, render
@@ -111,6 +112,8 @@ class Midpoint:
         try:
             form = accepted(request.headers.get(hdrs.ACCEPT))
             answer = await self._answer(request, form)
+        except Replay as before:
+            return before.answer
         except MidpointError as error:
             return self._refused(error, form)
         except Exception as error:
@@ -158,6 +161,7 @@ class Midpoint:
         route, params, root = self._find(request)
         ask = Ask(request, principal, form, params, self._options.body, root)
         ask.may(route.needs)
+        await begin(request, principal.account, self._options.body)
         return await route.handler(ask)
 
     def _find(self, request: web.Request) -> tuple[Route, tuple[str, ...], str]:

@@ -38,18 +38,6 @@ class TooMany(RatingError):
     """There are as many as may be."""
 
 
-class AskedBefore(RatingError):
-    """The same was asked before by the same key; ``task`` does it."""
-
-    def __init__(self, task: str) -> None:
-        super().__init__(task)
-        self.task = task
-
-
-class KeyTaken(RatingError):
-    """Something else was asked before by the same key."""
-
-
 class WindowRefused(RatingError):
     """A window cannot be rated again. ``scopes`` are those that it is about."""
 

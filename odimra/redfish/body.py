@@ -178,12 +178,12 @@ def refuse_all(body: Mapping[str, Any], action: str | None) -> None:
 
 def parse(raw: bytes, max_depth: int) -> Any:
     """Return the JSON value in ``raw``. Raises 400 when it is none, or nested too deeply."""
-    with _worded():
+    with worded():
         return wire.parse(raw, max_depth)
 
 
 @contextmanager
-def _worded() -> Iterator[None]:
+def worded() -> Iterator[None]:
     """Word the failures of a body as Redfish does."""
     try:
         yield
@@ -208,7 +208,7 @@ async def read(request: web.Request, limits: BodyLimits) -> dict[str, Any] | Non
     declared = request.headers.get("Content-Type")
     if declared is not None and not wire.JSON_TYPE.match(declared):
         raise errors.unsupported_media()
-    with _worded():
+    with worded():
         raw = await wire.receive(request, limits)
         if not raw.strip():
             return None

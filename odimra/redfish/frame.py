@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler as AiohttpHandler
 
 from odimra.access import AuthenticationFailed, Principal
 from odimra.access.request import credentials, same_origin
+from odimra.idempotency import KEY, BadRetryKey, Replay, begin
 from odimra.redfish import body as bodies
 from odimra.redfish import errors, etag, headers
 from odimra.redfish.errors import RedfishError, Translations
@@ -27,6 +28,7 @@ from odimra.redfish.query import Query, QueryOptions
 from odimra.redfish.resource import JSON, Body, Call, Collection, Reply, Resource
 from odimra.redfish.routes import Endpoint, Route, Routes
 from odimra.store import StoreUnavailable, VersionMismatch
+from odimra.tasks.retries import RetryKeyTaken
 from odimra.wire import BodyLimits
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ TRANSLATIONS: Translations = {
     StoreUnavailable: lambda error: errors.service_temporarily_unavailable(error.retry_after),
     VersionMismatch: lambda error: errors.precondition_failed(),
     AuthenticationFailed: lambda error: errors.not_authenticated(),
+    BadRetryKey: lambda error: errors.header_invalid(KEY),
+    RetryKeyTaken: lambda error: errors.header_invalid(KEY, 422),
 }
 
 NOBODY = Principal("", "", frozenset(), None, False, "")
@@ -138,6 +142,9 @@ class Frame:
                 self._authorise(endpoint, principal, request)
             request[PRINCIPAL] = principal
             return await handler(request)
+        except Replay as before:
+            self._allow_origin(request, before.answer)
+            return before.answer
         except RedfishError as error:
             return self.error_response(error, request)
         except web.HTTPException as error:
@@ -185,6 +192,9 @@ class Frame:
         if "?" in request.raw_path:
             query = Query.parse(request, self._options.query)
         if request.method not in READS:
+            if not endpoint.open:
+                with bodies.worded():
+                    await begin(request, call.principal.account, self._options.body)
             call.if_match = etag.parse(given.get(hdrs.IF_MATCH))
             if request.method != "DELETE":
                 call.body = await self._body(endpoint, call)

@@ -8,7 +8,7 @@ Called by the engine and the faces; knows the store only.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import orjson
 from odimra.clock import Clock
 from odimra.store import NEWS, Script, Store
 from odimra.store.scripts import text
-from odimra.tasks import states
+from odimra.tasks import retries, states
 from odimra.tasks.errors import (
     Fenced,
     ResultTooLong,
@@ -121,12 +121,24 @@ class Tasks:
         header = _header(options, store.options.max_events)
         self._header = header
         self._scripts = {name: self._script(name) for name in _STEPS}
-        self._guarded: dict[Guard, Script] = {}
+        self._guarded: dict[tuple[Guard, ...], Script] = {}
 
-    def _script(self, name: str, guard: str = "local guard") -> Script:
+    def _script(self, name: str, guards: Sequence[Guard] = ()) -> Script:
         prelude, step = (text("odimra.tasks", f"lua/{one}.lua") for one in ("prelude", name))
-        between = [guard] if name == "create" else []
+        between = []
+        if name == "create":
+            # Each in a function of its own: what it calls its parts is its own affair.
+            each = [f"(function()\n{one.source}\nreturn guard end)()" for one in guards]
+            between = [retries.ASKED_STEP, f"local guards = {{{', '.join(each)}}}"]
         return Script("\n".join([self._header, prelude, *between, step]))
+
+    def _creating(self, guards: tuple[Guard, ...]) -> Script:
+        if not guards:
+            return self._scripts["create"]
+        script = self._guarded.get(guards)
+        if script is None:
+            script = self._guarded[guards] = self._script("create", guards)
+        return script
 
     async def _step(
         self, name: str, task_id: str, *args: str | bytes | int, script: Script | None = None
@@ -193,8 +205,7 @@ class Tasks:
         task_id: str | None = None,
         once: Once | None = None,
         replace: bool = False,
-        guard: Guard | None = None,
-        guard_args: Any = None,
+        guards: Sequence[tuple[Guard, Any]] = (),
     ) -> Task:
         """Create a task, and its sub-tasks, in state New.
 
@@ -202,7 +213,10 @@ class Tasks:
         that had this id and has ended goes in any case. Raises
         :class:`TasksFull` when none may, :class:`TaskServiceDisabled` when no task may start,
         :class:`TaskExists` if there is a task ``task_id``, or was one by the mark ``once``,
-        :class:`TaskGuarded` when ``guard`` refuses; it gets ``guard_args``.
+        :class:`TaskGuarded` when one of ``guards`` refuses; each gets what is beside it.
+
+        For a request that has come again the task is returned that was created then. Raises
+        :class:`~odimra.tasks.retries.RetryKeyTaken`, and :class:`TaskMissing` if it is gone.
         """
         parent, started = task_id or self._new_id(), self.clock.now_ms()
         record: dict[str, Any] = {
@@ -213,12 +227,11 @@ class Tasks:
         }
         if replace:
             record["replace"] = True
-        script: Script | None = None
-        if guard is not None:
-            record["guard"] = guard_args
-            script = self._guarded.get(guard)
-            if script is None:
-                script = self._guarded[guard] = self._script("create", guard.source)
+        asked = retries.asked(self.store.keys.root)
+        if asked is not None:
+            record["asked"] = asked[1]
+        if guards:
+            record["guards"] = [args for _, args in guards]
         if once is not None:
             record["once"] = (once.key, once.field, once.number)
         step = await self._step(
@@ -228,8 +241,15 @@ class Tasks:
             self.options.policy,
             self.options.resubmit_ms,
             orjson.dumps(record),
-            script=script,
+            script=self._creating(tuple(guard for guard, _ in guards)),
         )
+        if step.outcome in ("repeated", "taken") and asked is not None:
+            retries.heed(asked[0], step.outcome)
+            (began,) = step.extra
+            task = await self.get(began.decode())
+            if task is None:
+                raise TaskMissing(began.decode())
+            return task
         if step.outcome == "guarded":
             raise TaskGuarded([one.decode() for one in step.extra])
         if step.outcome == "exists":
@@ -238,6 +258,8 @@ class Tasks:
             raise TaskServiceDisabled
         if step.outcome == "full":
             raise TasksFull(self.options.retry_after)
+        if asked is not None:
+            retries.heed(asked[0], step.outcome)
         return Task(
             id=parent,
             kind=new.kind,

@@ -18,8 +18,10 @@ from odimra.cloudkitty.info import InfoEndpoint
 from odimra.cloudkitty.modules import ModulesEndpoint
 from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
 from odimra.cloudkitty.scopes import ScopesEndpoint
+from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
 from odimra.store import Store, StoreUnavailable
+from odimra.tasks.retries import Answers, RetryOptions
 from odimra.wire import BodyLimits
 from tests.fakes import FakeClock
 from tests.rating.yard import PERIOD, Yard
@@ -135,7 +137,8 @@ def make_desk(yard: Yard, aiohttp_client: Callable[..., Any]) -> MakeDesk:
             ).routes(),
         ]
         options = RatingOptions(BodyLimits(max_bytes=100_000), "", {"member": ["p1"]})
-        app = web.Application()
+        answers = Idempotency(Answers(yard.store, RetryOptions()))
+        app = web.Application(middlewares=[answers.middleware])
         CloudKitty(routes, Doorman(), options).mount(app)
         return Desk(await aiohttp_client(app), yard)
 

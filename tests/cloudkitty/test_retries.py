@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from odimra.jobs.reprocess.windows import Asked
 from tests.cloudkitty.charging import charged, shown
 from tests.cloudkitty.conftest import REPROCESSES, Desk
 
@@ -67,12 +66,3 @@ async def test_a_request_that_is_refused_does_not_use_its_key_up(desk: Desk) -> 
 async def test_a_key_is_a_text(desk: Desk, key: str) -> None:
     answer = await keyed(desk, key)
     assert answer.said == (400, "Idempotency-Key: has to be one text of at most 255 characters.")
-
-
-async def test_a_key_is_known_for_a_day(desk: Desk) -> None:
-    for name in ("p1", "p2"):
-        await charged(desk, name)
-    await keyed(desk, "k1")
-    known_by = Asked([], 0, 0, "", "admin", "k1").known_by()
-    key = desk.yard.store.keys.of("rating", "asked", known_by["key"])
-    assert 86_000 < await desk.yard.store.call("TTL", key) <= 86_400

@@ -91,14 +91,15 @@ class BulkRuns:
         """
         task_id = f"{TASK}{self._new_uuid()}"
         parsed = parse_script(name, script)
-        await self._tasks.create(
+        task = await self._tasks.create(
             self._new(
                 task_id, {"name": name, "script": script}, len(Plan(parsed.expression).nodes),
                 owner=owner, payload=payload, called="Bulk script",
             ),
             task_id=task_id,
         )  # fmt: skip
-        return oid_of(task_id)
+        # Of a request that has come again it is the run that was started then.
+        return oid_of(task.id)
 
     def _new(
         self,

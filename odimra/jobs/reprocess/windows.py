@@ -9,14 +9,13 @@ nothing up. Called by the face and the job kind; knows the tasks and the store.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from odimra.clock import Clock
-from odimra.rating.errors import AskedBefore, KeyTaken, RatingError, WindowRefused
+from odimra.rating.errors import RatingError, WindowRefused
 from odimra.store import Store
 from odimra.store.scripts import text
 from odimra.tasks import Guard, NewTask, Payload, Task, TaskGuarded, Tasks
@@ -27,13 +26,9 @@ GUARD = Guard(text("odimra.jobs.reprocess", "lua/schedule.lua"))
 
 #: Why a window is refused: see :class:`~odimra.rating.errors.WindowRefused`.
 UNKNOWN, START_LATE, END_LATE, OVERLAP = "unknown", "start", "end", "overlap"
-#: What else the guard says: the key of the request was there before, for this request or another.
-REPEATED, TAKEN = "repeated", "taken"
 
 #: Windows that are kept when they are done, at most; the oldest go.
 MOST_DONE = 10_000
-#: How long a request is known by its key, in seconds.
-KEY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +67,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody asks to have rated again.
-
-    With a ``key``, it is done once however often it is sent; ``content`` is what has to be the same
-    then.
-    """
+    """What somebody asks to have rated again."""
 
     scopes: Sequence[str]
     start: int
     end: int
     reason: str
     by: str
-    key: str = ""
-    content: str = ""
-
-    def known_by(self) -> dict[str, Any]:
-        """Return what the guard needs to know it again: nothing if it has no key."""
-        if not self.key:
-            return {}
-        # Two accounts may use the same key, and nobody reads what others asked from the store.
-        return {
-            "key": hashlib.sha256(f"{len(self.by)}:{self.by}{self.key}".encode()).hexdigest(),
-            "content": hashlib.sha256(self.content.encode()).hexdigest(),
-            "seconds": KEY_SECONDS,
-        }
 
 
 class Windows:
@@ -133,9 +111,8 @@ class Windows:
         """Have periods rated again; return the task, which has a sub-task for each of many scopes.
 
         All scopes or none; begun after ``delay_ms``.
-        Raises :class:`~odimra.rating.errors.WindowRefused`,
-        :class:`~odimra.rating.errors.AskedBefore`, :class:`~odimra.rating.errors.KeyTaken`, and
-        what :meth:`~odimra.tasks.Tasks.create` raises.
+        Raises :class:`~odimra.rating.errors.WindowRefused`, and what
+        :meth:`~odimra.tasks.Tasks.create` raises.
         """
         scopes = list(dict.fromkeys(asked.scopes))
         parent = f"task{self._new_uuid()}"
@@ -161,21 +138,15 @@ class Windows:
                 KIND, asked.by, name=name, payload=payload, hide_payload=True, subtasks=leaves
             )
         try:
-            return await self._tasks.create(
-                new,
-                task_id=parent,
-                guard=GUARD,
-                guard_args={
-                    "start": asked.start,
-                    "end": asked.end,
-                    "reason": asked.reason,
-                    "by": asked.by,
-                    "keep": self._keep,
-                    "scopes": list(zip(scopes, tasks, strict=True)),
-                    "parent": parent,
-                    **asked.known_by(),
-                },
-            )
+            note = {
+                "start": asked.start,
+                "end": asked.end,
+                "reason": asked.reason,
+                "by": asked.by,
+                "keep": self._keep,
+                "scopes": list(zip(scopes, tasks, strict=True)),
+            }
+            return await self._tasks.create(new, task_id=parent, guards=[(GUARD, note)])
         except TaskGuarded as refused:
             raise _refused(refused.why) from None
 
@@ -224,10 +195,6 @@ class Windows:
 
 def _refused(said: Sequence[str]) -> RatingError:
     why, *rest = said
-    if why == REPEATED:
-        return AskedBefore(rest[0])
-    if why == TAKEN:
-        return KeyTaken("the key was used for something else")
     if why == UNKNOWN:
         return WindowRefused(why, rest)
     return WindowRefused(why, rest[:1], [int(one) for one in rest[1:]])

@@ -104,7 +104,7 @@ class Runs:
             number = await self._store.call("INCR", self._store.keys.of("scan", "number"))
             task_id = f"{TASK}{self._new_uuid()}-{number}"
         keys = RunKeys.of(self._store, task_id)
-        await self._tasks.create(
+        task = await self._tasks.create(
             NewTask(
                 KIND,
                 owner,
@@ -117,7 +117,8 @@ class Runs:
             task_id=task_id,
             once=once,
         )
-        return task_id.removeprefix(TASK)
+        # Of a request that has come again it is the run that was started then.
+        return task.id.removeprefix(TASK)
 
     async def read(self, run_id: str) -> Run | None:
         """Return a run, or None."""

@@ -1,7 +1,8 @@
 -- Create a task and its sub-tasks, with their places in the indexes and in the engine's outbox; at the
 -- cap the oldest completed task makes room in this same step.
 -- ARGV: 3 cap, 4 policy, 5 first resubmission in ms from now, 6 JSON {task, subtasks,
--- once or absent, replace or absent, guard or absent}. Before this file comes what defines guard.
+-- once or absent, replace or absent, asked (see asked.lua) or absent, guards}. Before this file comes
+-- what fills guards: functions that say why not, or nil and what notes something in this step.
 local new = cjson.decode(ARGV[6])
 local tasks = index_key('tasks')
 
@@ -28,6 +29,11 @@ local function insert(one, parent, ordinal)
   end
 end
 
+-- A request that has come again begins nothing: whatever there is by now, it was the one.
+if new.asked then
+  local outcome, began = asked_before(new.asked)
+  if outcome then return answer(outcome, {began}) end
+end
 -- A mark says that the task was created already, whether or not it is there still.
 local once = new.once
 if once and (redis.call('EXISTS', once[1]) == 0
@@ -38,9 +44,12 @@ if redis.call('HGET', root .. 'setting:task_service', 'enabled') == 'false' then
   return answer('disabled')
 end
 -- Whoever wants something noted in the same step may also have reasons against it.
-local refused, note
-if guard then refused, note = guard(new.guard) end
-if refused then return answer('guarded', refused) end
+local notes = {}
+for at, guard in ipairs(guards) do
+  local refused, note = guard(new.guards[at])
+  if refused then return answer('guarded', refused) end
+  notes[#notes + 1] = note
+end
 local before = redis.call('HMGET', task_key(new.task.id), 'task_state', 'epoch', 'submission')
 if before[1] then
   if not (new.replace and FINAL[before[1]]) then return answer('exists') end
@@ -62,7 +71,8 @@ for _ = 1, 10 do
   remove(oldest)
 end
 if once then redis.call('HSET', once[1], once[2], once[3]) end
-if note then note() end
+if new.asked then note_asked(new.asked, now, new.task.id) end
+for _, note in ipairs(notes) do note() end
 insert(new.task)
 for ordinal, one in ipairs(new.subtasks) do insert(one, new.task.id, ordinal) end
 return answer('ok')

@@ -1,7 +1,7 @@
 -- Guards the creation of the task that rates periods again: of all the scopes or of none.
--- g: {start, end, reason, by, keep, scopes: {{scope, task}, ...}, parent; key, content, seconds or not}
--- Refuses with "unknown" and scopes; "start", "end", "overlap" with a scope and times; or "repeated"
--- and "taken" with the task of who had the key before. Else notes the windows in the same step.
+-- g: {start, end, reason, by, keep, scopes: {{scope, task}, ...}}
+-- Refuses with "unknown" and scopes; "start", "end" or "overlap" with a scope and times. Else notes
+-- the windows in the same step.
 local function open_key(scope) return root .. 'rating:open:' .. scope end
 local function window_key(number) return root .. 'rating:window:' .. number end
 
@@ -26,11 +26,6 @@ local function forget(number)
 end
 
 local function guard(g)
-  local asked = g.key and root .. 'rating:asked:' .. g.key
-  if asked then
-    local before = redis.call('HMGET', asked, 'content', 'task')
-    if before[1] then return {before[1] == g.content and 'repeated' or 'taken', before[2]} end
-  end
   local unknown = {}
   for _, one in ipairs(g.scopes) do
     if redis.call('HGET', root .. 'rating:scope:' .. one[1], 'active') ~= '1' then
@@ -56,10 +51,6 @@ local function guard(g)
     end
   end
   return nil, function()
-    if asked then
-      redis.call('HSET', asked, 'content', g.content, 'task', g.parent)
-      redis.call('EXPIRE', asked, g.seconds)
-    end
     for _, one in ipairs(g.scopes) do
       local number = redis.call('INCR', root .. 'rating:window_number')
       redis.call('HSET', window_key(number), 'scope', one[1], 'reason', g.reason, 'start', g.start,
