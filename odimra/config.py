@@ -207,6 +207,8 @@ class RatingSettings:
     max_scopes: int
     max_rules: int
     max_windows: int
+    max_points: int
+    keep_hours: int
     accounts: Mapping[str, Sequence[str]]
 
 

@@ -143,13 +143,17 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         registry.add(Scanner(store, records, runs, host, scanner_options(settings)))
         rated = settings.rating
         scopes = Scopes(store, clock, limit=rated.max_scopes)
-        usage = Usage(store, period=rated.period_seconds)
+        usage = Usage(store, period=rated.period_seconds, most=rated.max_points)
         rules = Rules(store, clock, limit=rated.max_rules)
         windows = Windows(store, tasks_, clock, keep=rated.max_windows)
         rater = Rater(store, scopes, usage, rules)
         registry.add(Reprocess(windows, rater, period=rated.period_seconds))
         rating = RatingRooms(
-            scopes, usage, rules, windows, Cycle(scopes, rater, clock, cycle_options(settings))
+            scopes,
+            usage,
+            rules,
+            windows,
+            Cycle(scopes, usage, rater, clock, cycle_options(settings)),
         )
         calls = MachineCalls()
         registry.add(

@@ -198,7 +198,9 @@ def retry_options(settings: Settings) -> RetryOptions:
 def cycle_options(settings: Settings) -> CycleOptions:
     """Return when the ordinary rating rates what."""
     given = settings.rating
-    return CycleOptions(given.period_seconds, given.wait_periods, given.look_seconds)
+    return CycleOptions(
+        given.period_seconds, given.wait_periods, given.look_seconds, given.keep_hours * 3600
+    )
 
 
 def body_limits(settings: Settings) -> BodyLimits:

@@ -117,11 +117,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; without a body it is only a status."""
+    """An answer; without a body it is only a status. ``size`` is how many things are in it."""
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
 
 
 Handler = Callable[[Ask], Awaitable[Answer]]

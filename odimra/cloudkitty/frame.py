@@ -6,6 +6,7 @@ CloudKitty tells it. Called by :mod:`odimra.faces`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +110,11 @@ class CloudKitty:
         """Answer a request, whatever it is."""
         old = request.path.startswith("/v1")
         try:
-            return _response(await self._answer(request))
+            answer = await self._answer(request)
+            if answer.size <= AT_ONCE:
+                return _response(answer)
+            loop = asyncio.get_running_loop()
+            return _response(answer, await loop.run_in_executor(None, _rendered, answer.body))
         except Replay as before:
             return before.answer
         except RatingFault as error:
@@ -172,18 +177,26 @@ class CloudKitty:
         raise RatingFault(404, NOT_FOUND)
 
 
+#: Things of an answer that are rendered without giving others a turn.
+AT_ONCE = 1000
+
+
 def _refused(error: RatingFault, old: bool) -> web.Response:
     return _response(Answer(error.body(old=old), error.status, error.headers))
 
 
-def _response(answer: Answer) -> web.Response:
+def _response(answer: Answer, rendered: bytes | None = None) -> web.Response:
     headers = {**HEADERS, **answer.headers}
     if answer.body is None:
         del headers[hdrs.CONTENT_TYPE]
         return web.Response(status=answer.status, headers=headers)
-    # Amounts are decimals everywhere; in JSON they are numbers, as clients know them.
-    body = orjson.dumps(answer.body, default=_number)
+    body = _rendered(answer.body) if rendered is None else rendered
     return web.Response(status=answer.status, headers=headers, body=body)
+
+
+def _rendered(body: Any) -> bytes:
+    # Amounts are decimals everywhere; in JSON they are numbers, as clients know them.
+    return orjson.dumps(body, default=_number)
 
 
 def _number(value: Any) -> float:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from odimra.clock import Clock
@@ -17,7 +18,7 @@ from odimra.rating.hashmap import number
 from odimra.rating.model import Point
 from odimra.rating.scopes import Scopes
 from odimra.rating.summary import Summary, Unknown
-from odimra.rating.usage import Sample, Usage
+from odimra.rating.usage import Sample, Usage, beside
 
 READ = "Login"
 #: Periods that are read together, points that one request brings or gets, rows of a summary.
@@ -124,8 +125,7 @@ class FramesEndpoint:
             while True:
                 begins = await self._usage.periods(scope, begin, end, skip, TOGETHER)
                 for frame in await self._usage.read_frames(scope, begins):
-                    # Of the first and the last period maybe only a part.
-                    yield [one for one in frame if begin <= one.begin < end]
+                    yield frame
                 if len(begins) < TOGETHER:
                     break
                 skip += TOGETHER
@@ -141,18 +141,16 @@ class FramesEndpoint:
         found: list[Sample] = []
         total = 0
         async for frame in self._pages(scopes, begin, end):
-            for sample in frame:
-                if not _meets(sample, filters):
-                    continue
-                if offset <= total < offset + limit:
-                    found.append(sample)
-                total += 1
+            meant = await _meant(frame, begin, end, filters)
+            found += meant[max(0, offset - total) : max(0, offset + limit - total)]
+            total += len(meant)
             await asyncio.sleep(0)  # whoever else is served here has a turn
         if not found:
             if ask.scopes is not None:
                 return Answer({"total": 0, "dataframes": []})
             raise RatingFault(404, "No resource found for provided filters.")
-        return Answer({"total": total, "dataframes": _frames(found)})
+        shown = await beside(len(found), lambda: _frames(found))
+        return Answer({"total": total, "dataframes": shown}, size=len(found))
 
     async def summary(self, ask: Ask) -> Answer:
         """What it comes to, by whatever is asked for."""
@@ -176,9 +174,8 @@ class FramesEndpoint:
             ) from None
         try:
             async for frame in self._pages(await self._scoped(ask, filters), begin, end):
-                for sample in frame:
-                    if _meets(sample, filters):
-                        summary.add(sample)
+                meant = await _meant(frame, begin, end, filters)
+                await beside(len(meant), partial(summary.add, meant))
                 await asyncio.sleep(0)
         except TooMany as error:
             raise bad(f"groupby: {error}.") from None
@@ -188,8 +185,10 @@ class FramesEndpoint:
         columns = ["begin", "end", "qty", "rate", *summary.columns] if rows else []
         if form == "object":
             objects = [dict(zip(columns, row, strict=True)) for row in shown]
-            return Answer({"total": len(rows), "results": objects, "format": "object"})
-        return Answer({"total": len(rows), "columns": columns, "results": shown, "format": "table"})
+            told = {"total": len(rows), "results": objects, "format": "object"}
+        else:
+            told = {"total": len(rows), "columns": columns, "results": shown, "format": "table"}
+        return Answer(told, size=len(page))
 
 
 def _amount(value: Any) -> Decimal:
@@ -218,6 +217,16 @@ def _filters(ask: Ask) -> dict[str, list[str]]:
             raise bad(f"invalid key:value association {one[:100]}")
         found.setdefault(name, []).append(value)
     return found
+
+
+async def _meant(
+    frame: Sequence[Sample], begin: int, end: int, filters: Mapping[str, list[str]]
+) -> list[Sample]:
+    """Return what is asked for; of the first and the last period that is maybe only a part."""
+    return await beside(
+        len(frame),
+        lambda: [one for one in frame if begin <= one.begin < end and _meets(one, filters)],
+    )
 
 
 def _meets(sample: Sample, filters: Mapping[str, list[str]]) -> bool:

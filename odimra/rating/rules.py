@@ -8,6 +8,7 @@ make the same rule. Called by faces and by the jobs that rate; knows the store.
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -100,7 +101,10 @@ class Rules:
             return await self._change(work)
 
     async def _change(self, work: Callable[[Book, Changes], T]) -> T:
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
+            if attempt:
+                # Processes that wait for different times do not meet again and again.
+                await asyncio.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311
             book, changes = await self.book(), Changes()
             result = work(book, changes)
             new = sum(kind != MODULE and id not in book.of(kind) for kind, id, _ in changes.puts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -47,8 +47,12 @@ class Summary:
         self.columns = tuple(columns)
         self._rows: dict[tuple[int, int, tuple[str, ...]], Row] = {}
 
-    def add(self, sample: Sample) -> None:
-        """Take one more point. Raises :class:`TooMany`."""
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Take more points. Raises :class:`TooMany`."""
+        for one in samples:
+            self._add(one)
+
+    def _add(self, sample: Sample) -> None:
         point = sample.point
         key = tuple(
             sample.metric if name == "type" else point.attribute(name) or ""

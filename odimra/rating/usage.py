@@ -8,20 +8,28 @@ Called by faces and by the jobs that rate; knows the store.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
+from odimra.rating.errors import TooMany
 from odimra.rating.model import Point
 from odimra.store import Script, Store
 
+T = TypeVar("T")
+
 PUSH = Script.from_package("odimra.rating", "lua/push.lua")
+FORGET = Script.from_package("odimra.rating", "lua/forget.lua")
 
 #: Points that one step writes.
 STEP = 500
+#: Points that are read without giving others a turn.
+AT_ONCE = 500
+#: Periods that one step forgets.
+FORGOTTEN = 100
 #: The field of a usage hash that changes with every push: no point is called so.
 MARK = b"#"
 
@@ -87,12 +95,13 @@ class Used:
 class Usage:
     """All usage and all frames; ``period`` is how long a period is, in seconds.
 
-    Every method may raise StoreUnavailable.
+    A scope has ``most`` points in a period at most. Every method may raise StoreUnavailable.
     """
 
-    def __init__(self, store: Store, *, period: int = 3600) -> None:
+    def __init__(self, store: Store, *, period: int = 3600, most: int = 10_000) -> None:
         self._store = store
         self._period = period
+        self._most = most
 
     def used(self, scope: str, begin: int) -> str:
         """Name the hash of the usage of a period."""
@@ -106,8 +115,17 @@ class Usage:
         """Name the sorted set of the periods of a scope that have a frame."""
         return self._store.keys.of("rating", "frames", scope)
 
+    @property
+    def all(self) -> str:
+        """Name the sorted set of all periods of all scopes that have usage."""
+        return self._store.keys.of("rating", "periods")
+
     async def push(self, samples: Iterable[Sample]) -> None:
-        """Keep usage, and what it costs by what is given with it, until it is rated again."""
+        """Keep usage, and what it costs by what is given with it, until it is rated again.
+
+        Raises :class:`~odimra.rating.errors.TooMany`. What was kept by then stays: pushed again, it
+        is there once.
+        """
         by_period: dict[tuple[str, int], list[Sample]] = {}
         for sample in samples:
             within = sample.begin % self._period
@@ -115,14 +133,31 @@ class Usage:
             by_period.setdefault((sample.scope, sample.begin - within), []).append(one)
         for (scope, begin), found in by_period.items():
             for start in range(0, len(found), STEP):
-                args: list[bytes | int | str] = [begin]
+                args: list[bytes | int | str] = [begin, scope, self._most]
                 for one in found[start : start + STEP]:
                     args += (one.identity, one.usage(), one.rated(one.point.price))
-                await self._store.script(
+                said = await self._store.script(
                     PUSH,
-                    keys=[self.used(scope, begin), self.frame(scope, begin), self.frames(scope)],
+                    keys=[
+                        self.used(scope, begin),
+                        self.frame(scope, begin),
+                        self.frames(scope),
+                        self.all,
+                    ],
                     args=args,
                 )
+                if said == b"limit":
+                    many = f"more than {self._most} points in the period from {begin}"
+                    raise TooMany(f"scope {scope} has {many}")
+
+    async def forget(self, before: int) -> None:
+        """Forget the usage and the frames of periods that begin before a time."""
+        while True:
+            gone = await self._store.script(
+                FORGET, keys=[self.all], args=[self._store.keys.root, before, FORGOTTEN]
+            )
+            if gone < FORGOTTEN:
+                return
 
     async def read_used(self, scope: str, begins: Sequence[int]) -> list[Used]:
         """Return the usage of periods."""
@@ -133,8 +168,7 @@ class Usage:
         for begin, reply in zip(begins, replies, strict=True):
             kept = _pairs(reply)
             mark = kept.pop(MARK, b"0").decode()
-            samples = [Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)]
-            found.append(Used(begin, mark, samples))
+            found.append(Used(begin, mark, _samples(scope, begin, kept)))
         return found
 
     async def periods(
@@ -152,11 +186,24 @@ class Usage:
         replies = await asyncio.gather(
             *(self._store.call("HGETALL", self.frame(scope, begin)) for begin in begins)
         )
-        found: list[list[Sample]] = []
-        for begin, reply in zip(begins, replies, strict=True):
-            kept = _pairs(reply)
-            found.append([Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)])
-        return found
+        return await beside(
+            sum(map(len, replies)),
+            lambda: [
+                _samples(scope, begin, _pairs(reply))
+                for begin, reply in zip(begins, replies, strict=True)
+            ],
+        )
+
+
+async def beside(size: int, work: Callable[[], T]) -> T:
+    """Return what ``work`` on ``size`` things returns; on many it does not hold up others."""
+    if size <= AT_ONCE:
+        return work()
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def _samples(scope: str, begin: int, kept: Mapping[bytes, bytes]) -> list[Sample]:
+    return [Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)]
 
 
 def _pairs(reply: Any) -> dict[bytes, bytes]:

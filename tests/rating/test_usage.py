@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from odimra.jobs.reprocess.cycle import Cycle, CycleOptions
 from odimra.jobs.reprocess.rating import OK, Rater, Step
+from odimra.rating.errors import TooMany
 from odimra.rating.model import Point
 from odimra.rating.usage import STEP, Sample, Usage, Used
 from odimra.store import Store
@@ -277,3 +279,41 @@ async def test_a_period_whose_usage_is_gone_has_no_frame(store: Store) -> None:
     await store.call("DEL", yard.usage.used("p1", PERIOD))
     assert await rated(yard, yard.usage, [PERIOD], 0) == OK
     assert await yard.usage.periods("p1", 0, LAST) == []
+
+
+# Bounds
+
+
+async def test_a_scope_has_so_many_points_in_a_period(store: Store) -> None:
+    usage = Usage(store, most=3)
+    await usage.push([sample("p1", 0, id=str(number)) for number in range(3)])
+    await usage.push([sample("p1", 0, "5", id="1")])  # one that is there
+    with pytest.raises(TooMany, match="p1 has more than 3 points in the period from 0"):
+        await usage.push([sample("p1", 0, "6", id="1"), sample("p1", 0, id="3")])
+    assert [str(one.point.qty) for one in await read(usage, 0)] == ["1", "5", "1"]
+    await usage.push([sample("p1", PERIOD, id="3"), sample("p2", 0, id="3")])
+
+
+async def test_what_was_long_ago_is_forgotten(usage: Usage, store: Store) -> None:
+    for period in range(250):
+        await usage.push([sample("p1", period * PERIOD), sample("a:2", period * PERIOD)])
+    await usage.forget(248 * PERIOD)
+    for scope in ("p1", "a:2"):
+        assert await usage.periods(scope, 0, 2**40) == [248 * PERIOD, 249 * PERIOD]
+        assert len(await read(usage, 248 * PERIOD, scope)) == 1
+        assert await read(usage, 0, scope) == [] and await frame(usage, 0, scope) == []
+    kept = await store.call("SCAN", 0, "MATCH", store.keys.of("rating", "*"), "COUNT", 100_000)
+    # Of each scope two periods of usage, their frames, the list of these; the list of all.
+    assert len(kept[1]) == 2 * 5 + 1
+
+
+async def test_the_cycle_forgets(store: Store, clock: FakeClock) -> None:
+    async with Yard(store, clock) as yard:
+        now = clock.now_ms() // 1000 // PERIOD * PERIOD
+        keep = CycleOptions(PERIOD, keep=10 * PERIOD)
+        rater = Rater(store, yard.scopes, yard.usage, yard.rules)
+        await yard.usage.push([sample("p1", now - 11 * PERIOD), sample("p1", now - 5 * PERIOD)])
+        await yard.cycle.once()
+        assert len(await yard.usage.periods("p1", 0, 2**40)) == 2, "for ever"
+        await Cycle(yard.scopes, yard.usage, rater, clock, keep).once()
+        assert await yard.usage.periods("p1", 0, 2**40) == [now - 5 * PERIOD]

@@ -39,7 +39,7 @@ class Yard:
         self.rules = Rules(store, self.clock)
         self.windows = Windows(store, self.tasks, self.clock)
         rater = Rater(store, self.scopes, self.usage, self.rules)
-        self.cycle = Cycle(self.scopes, rater, self.clock, CycleOptions(PERIOD))
+        self.cycle = Cycle(self.scopes, self.usage, rater, self.clock, CycleOptions(PERIOD))
         registry = Registry()
         registry.add(Reprocess(self.windows, rater, period=PERIOD))
         executor = ExecutorOptions(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from odimra.clock import Clock
 from odimra.jobs.reprocess.rating import OK, Rater, Step
 from odimra.rating.scopes import Scope, Scopes
+from odimra.rating.usage import Usage
 from odimra.store import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -23,18 +24,23 @@ AT_A_TIME = 24
 
 @dataclass(frozen=True, slots=True)
 class CycleOptions:
-    """How long a period is, how many pass until one is rated, how often is looked; in seconds."""
+    """How long a period is, how often is looked, in seconds; ``wait`` periods pass until rating."""
 
     period: int = 3600
     wait: int = 2
     every: float = 60.0
+    #: How long usage and frames are kept, 0 for ever.
+    keep: int = 0
 
 
 class Cycle:
     """Rates what is over."""
 
-    def __init__(self, scopes: Scopes, rater: Rater, clock: Clock, options: CycleOptions) -> None:
+    def __init__(
+        self, scopes: Scopes, usage: Usage, rater: Rater, clock: Clock, options: CycleOptions
+    ) -> None:
         self._scopes = scopes
+        self._usage = usage
         self._rater = rater
         self._clock = clock
         self._options = options
@@ -55,7 +61,7 @@ class Cycle:
             stopped.cancel()
 
     async def once(self) -> int:
-        """Rate every period that is over; return how many were."""
+        """Rate every period that is over, forget those of long ago; return how many were rated."""
         done = 0
         waiting = [one for one in await self._scopes.all() if one.active]
         while waiting:
@@ -68,6 +74,8 @@ class Cycle:
                     if again is not None and again.active:
                         behind.append(again)
             waiting = behind
+        if self._options.keep:
+            await self._usage.forget(self._clock.now_ms() // 1000 - self._options.keep)
         return done
 
     async def _catch_up(self, scope: Scope) -> int:
