@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from odimra.config import load
-from odimra.faces import crest, feed, midpoint, redfish_resources
+from odimra.faces import cloudkitty, crest, feed, midpoint, redfish_resources
 from odimra.house import build
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
@@ -85,6 +85,23 @@ async def test_every_path_of_bulk_scripts_is_documented(valkey: str, tmp_path: P
     )
     async with build(settings, valkey) as house:
         served = midpoint(house)
+    assert told == {(route.method, route.path, route.needs) for route in served.routes}
+
+
+async def test_every_path_of_rating_is_documented(valkey: str, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "rating.md").read_text("utf-8")
+    told = {
+        (method, re.sub(r"\{\w+\}", "*", path), who)
+        for path, methods, who in re.findall(
+            r"^\| `([^`]*)` \| ([A-Z, ]+) \|.*\| (\w+) \|$", page, re.MULTILINE
+        )
+        for method in methods.split(", ")
+    }
+    settings = load(
+        None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
+    )
+    async with build(settings, valkey) as house:
+        served = cloudkitty(house)
     assert told == {(route.method, route.path, route.needs) for route in served.routes}
 
 

@@ -20,6 +20,7 @@ SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
 SHARED = {
     "store/lua/news.lua",
     "tasks/lua/prelude.lua",
+    "tasks/lua/asked.lua",
     "events/lua/emit.lua",
     "engine/lua/prelude.lua",
     "events/lua/hub.lua",
