@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.access import HashingBusy
+from odimra.access.entry import ForeignOrigin, PasswordChangeNeeded
 from odimra.idempotency import BadRetryKey
 from odimra.rating.errors import BadRule, RuleExists, RuleMissing, ScopeMissing, TooMany
 from odimra.store import StoreUnavailable
@@ -82,6 +83,8 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], RatingFault]], ...] =
     (TaskMissing, lambda error: RatingFault(404, "The task of the request is gone.")),
     (TasksFull, lambda error: unavailable(error.retry_after)),
     (TaskServiceDisabled, lambda error: unavailable(60)),
+    (ForeignOrigin, _said(403)),
+    (PasswordChangeNeeded, _said(403)),
     (BadRetryKey, _said(400)),
     (RetryKeyTaken, _said(422)),
 )

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import hdrs, web
 
-from odimra.access import AuthenticationFailed, Principal
-from odimra.access.request import credentials, same_origin
+from odimra.access import AuthenticationFailed
+from odimra.access.entry import READS, Authenticator, admit
 from odimra.cloudkitty.asking import ADMIN, Answer, Ask, Handler
 from odimra.cloudkitty.errors import RatingFault, denied, translated
 from odimra.idempotency import Replay, begin
@@ -27,7 +27,6 @@ from odimra.wire import BodyLimits
 log = logging.getLogger(__name__)
 
 ROOTS = ("/v1", "/v2")
-READS = ("GET", "HEAD")
 HEADERS = {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
@@ -37,13 +36,6 @@ HEADERS = {
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 NOT_FOUND = "The requested URL was not found on the server."
 FORBIDDEN = "You are not authorized to perform this action"
-
-
-class Authenticator(Protocol):
-    """Who finds out who asks; see :class:`odimra.access.Access`."""
-
-    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
-        """Return who it is. Raises AuthenticationFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +120,10 @@ class CloudKitty:
             return _refused(known, old)
 
     async def _answer(self, request: web.Request) -> Answer:
-        if request.method not in READS and not same_origin(
-            request.headers, self._options.public_url
-        ):
-            # A browser adds the credentials that it remembers, whoever's page it shows.
-            raise RatingFault(403, "The page that sends this is another service's")
-        given = credentials(request.headers, bearer=True)
-        root = f"{request.scheme}://{request.host}"
-        if given is None:
-            raise denied(root)
         try:
-            principal = await self._access.authenticate(*given)
+            principal = await admit(request, self._access, self._options.public_url)
         except AuthenticationFailed:
-            raise denied(root) from None
-        if principal.password_change_required:
-            raise RatingFault(403, "The password has to be changed first")
+            raise denied(f"{request.scheme}://{request.host}") from None
         route, params = self._find(request)
         # Who may not is told so, and nothing of what is wrong with the request.
         if route.needs not in principal.privileges:

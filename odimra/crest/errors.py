@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from odimra.access import AuthenticationFailed, HashingBusy
+from odimra.access.entry import ForeignOrigin, PasswordChangeNeeded
 from odimra.engine.schedules import BadSchedule
 from odimra.idempotency import BadRetryKey
 from odimra.jobs.invocation import BadJob
@@ -129,6 +130,8 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], CrestError]], ...] = 
     (BodyTooLong, lambda error: CrestError(413, "The content is longer than is taken")),
     (BodyTooSlow, lambda error: CrestError(408, "The content has not arrived in time")),
     (BadBody, lambda error: bad("The request could not be processed: its content breaks off")),
+    (ForeignOrigin, _said(403)),
+    (PasswordChangeNeeded, _said(403)),
     (BadRetryKey, _said(400)),
     (RetryKeyTaken, _said(422)),
 )

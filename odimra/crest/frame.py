@@ -9,13 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 
-from odimra.access import Principal
-from odimra.access.request import credentials, same_origin
+from odimra.access.entry import READS, Authenticator, admit
 from odimra.crest.asking import (
     Ask,
     check_parameters,
@@ -26,7 +24,7 @@ from odimra.crest.asking import (
     read_body,
 )
 from odimra.crest.endpoint import Answer, Endpoint
-from odimra.crest.errors import CrestError, bad, denied, not_found, not_supported, translated
+from odimra.crest.errors import CrestError, bad, not_found, not_supported, translated
 from odimra.crest.rendering import rendered
 from odimra.idempotency import Replay, begin
 from odimra.records.fields import parse_fields, picked
@@ -35,7 +33,6 @@ from odimra.wire import BodyLimits
 log = logging.getLogger(__name__)
 
 ROOT = "/openidm"
-READS = ("GET", "HEAD")
 METHODS = (*READS, "PUT", "POST", "PATCH", "DELETE")
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -43,13 +40,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Server": "odimra",
 }
-
-
-class Authenticator(Protocol):
-    """Who finds out who asks; see :class:`odimra.access.Access`."""
-
-    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
-        """Return who it is. Raises AuthenticationFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +115,7 @@ class Crest:
                 f"The method {method[:20]} is not supported",
                 headers={"Allow": ", ".join(METHODS)},
             )
-        if method not in READS and not same_origin(request.headers, self._options.public_url):
-            # A browser adds the credentials that it remembers, whoever's page it shows.
-            raise CrestError(403, "The page that sends this is another service's")
-        principal = await self._principal(request)
+        principal = await admit(request, self._access, self._options.public_url, method)
         endpoint, args, record_id = self._find(request)
         asks = method == "POST" and params.get("_action", "").lower() in endpoint.asking
         needed = endpoint.reading if asks or method in READS else endpoint.writing
@@ -157,15 +144,6 @@ class Crest:
             fields = parse_fields(ask.listed("_fields"))
             answer = replace(answer, body=picked(answer.body, fields))
         return answer
-
-    async def _principal(self, request: web.Request) -> Principal:
-        given = credentials(request.headers, bearer=True)
-        if given is None:
-            raise denied()
-        principal = await self._access.authenticate(*given)
-        if principal.password_change_required:
-            raise CrestError(403, "The password has to be changed first")
-        return principal
 
     def _find(self, request: web.Request) -> tuple[Endpoint, tuple[str, ...], str | None]:
         """Return the endpoint of a path, what its stars stand for, and the id behind it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from odimra.access import AuthenticationFailed, HashingBusy
+from odimra.access.entry import ForeignOrigin, PasswordChangeNeeded
 from odimra.idempotency import BadRetryKey
 from odimra.jobs.bulk.deltas import CannotApply
 from odimra.jobs.bulk.errors import BadScript
@@ -107,6 +108,8 @@ TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Any], MidpointError]], ...]
     (TaskMissing, lambda error: MidpointError(404, "There is no such task (any more)")),
     (TasksFull, lambda error: unavailable(error.retry_after)),
     (TaskServiceDisabled, lambda error: unavailable(60)),
+    (ForeignOrigin, _said(403)),
+    (PasswordChangeNeeded, _said(403)),
     (BadRetryKey, _said(400)),
     (RetryKeyTaken, _said(422)),
 )

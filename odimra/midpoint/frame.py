@@ -9,16 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 
-from odimra.access import Principal
-from odimra.access.request import credentials, same_origin
+from odimra.access.entry import READS, Authenticator, admit
 from odimra.idempotency import Replay, begin
 from odimra.midpoint.asking import Answer, Ask, Handler
-from odimra.midpoint.errors import MidpointError, denied, translated
+from odimra.midpoint.errors import MidpointError, translated
 from odimra.midpoint.media import Form, accepted, render
 from odimra.midpoint.sending import streamed
 from odimra.records import rights
@@ -29,20 +27,12 @@ log = logging.getLogger(__name__)
 #: Where clients find this face: midPoint itself is served below ``/midpoint``.
 ROOTS = ("/ws/rest", "/midpoint/ws/rest")
 INFO = ("/actuator/info", "/midpoint/actuator/info")
-READS = ("GET", "HEAD")
 METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Server": "odimra",
 }
-
-
-class Authenticator(Protocol):
-    """Who finds out who asks; see :class:`odimra.access.Access`."""
-
-    async def authenticate(self, token: str | None, basic: tuple[str, str] | None) -> Principal:
-        """Return who it is. Raises AuthenticationFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +139,7 @@ class Midpoint:
         method = request.method
         if method not in METHODS:
             raise _not_allowed(METHODS)
-        if method not in READS and not same_origin(request.headers, self._options.public_url):
-            # A browser adds the credentials that it remembers, whoever's page it shows.
-            raise MidpointError(403, "The page that sends this is another service's")
-        given = credentials(request.headers, bearer=True)
-        if given is None:
-            raise denied()
-        principal = await self._access.authenticate(*given)
-        if principal.password_change_required:
-            raise MidpointError(403, "The password has to be changed first")
+        principal = await admit(request, self._access, self._options.public_url)
         route, params, root = self._find(request)
         ask = Ask(request, principal, form, params, self._options.body, root)
         ask.may(route.needs)
