@@ -119,7 +119,10 @@ class Player:
     ) -> None:
         try:
             await self._job.progress(
-                percent, message=message, checkpoint=self._checkpoint(), state=state
+                percent,
+                messages=(message,) if message else (),
+                checkpoint=self._checkpoint(),
+                state=state,
             )
         except JobCancelled:  # the step itself is recorded
             self._asked_to_end()

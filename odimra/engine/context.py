@@ -7,6 +7,7 @@ store is away a step waits for it: a job does not fail because the store restart
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from odimra.clock import Clock
@@ -53,7 +54,7 @@ class JobContext:
         self,
         percent: int | None = None,
         *,
-        message: TaskMessage | None = None,
+        messages: Sequence[TaskMessage] = (),
         checkpoint: Any = None,
         state: str | None = None,
     ) -> None:
@@ -65,16 +66,16 @@ class JobContext:
         change = Change(
             state=state,
             percent=percent,
-            messages=(message,) if message else (),
+            messages=tuple(messages),
             checkpoint=checkpoint,
             epoch=self.task.epoch,
             sequence=self._next(),
         )
         self._heed(await self._step(change))
 
-    async def message(self, message: TaskMessage) -> None:
-        """Append a message to the task."""
-        await self.progress(message=message)
+    async def message(self, *messages: TaskMessage) -> None:
+        """Append messages to the task, all in one step."""
+        await self.progress(messages=messages)
 
     async def running(self) -> None:
         """Say that a task which was taken as Starting now runs."""

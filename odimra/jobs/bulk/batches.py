@@ -328,13 +328,16 @@ class Batches:
         commit.hidden += len(turn.items) - len(turn.shown[:room])
 
     async def _tell(self, turns: Sequence[Turn]) -> None:
+        messages: list[TaskMessage] = []
         for turn in turns:
             for note in turn.notes:
                 if note.status in ("success", WARNING) or self._told >= TOLD:
                     continue
                 self._told += 1
                 args = (note.about or note.operation, note.message[:LONGEST])
-                await self._tools.job.message(TaskMessage(FAILED, args, "Warning"))
+                messages.append(TaskMessage(FAILED, args, "Warning"))
+        if messages:
+            await self._tools.job.message(*messages)
 
 
 def _turn_of(turns: Sequence[Turn], write: int) -> int:

@@ -7,6 +7,7 @@ held in memory. Called by :mod:`.work`; knows the records.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from odimra.engine.patience import patiently
@@ -20,8 +21,9 @@ from odimra.records.model import Record
 from odimra.records.ordering import Key, Smallest, SortKey
 from odimra.records.records import Records
 
-#: Records that are looked at together.
+#: Records that are looked at together, and how often before others have a say.
 PAGE = 500
+PAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,30 @@ class Finder:
         self._looked = frame.looked
         self._found: deque[Found] = deque()
         self._exhausted = False
+        self._full = False
+
+    @property
+    def over(self) -> bool:
+        """Whether there are no more objects."""
+        return self._full or (self._exhausted and not self._found)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The id behind which it goes on, and how many were looked at, when none is in hand."""
+        return self._after, self._looked
 
     async def next(self, size: int) -> list[Found]:
-        """Return at most ``size`` objects more, none when there are no more.
+        """Return at most ``size`` objects more; fewer, or none, also where few are meant.
 
         Only those that the query's paging lets through; the frame counts all.
         """
         query = self._search.query
         if query.max_size is not None:
             size = min(size, query.offset + query.max_size - self._met)
-        while len(self._found) < size and not self._exhausted:
+            self._full = size <= 0
+        for _ in range(PAGES):
+            if len(self._found) >= size or self._exhausted:
+                break
             await self._page()
         found = [self._found.popleft() for _ in range(min(size, len(self._found)))]
         self._met += len(found)
@@ -98,17 +114,23 @@ class Finder:
 
 
 async def in_order(
-    records: Records, search: Search, most: int, *, patient: bool = True
+    records: Records,
+    search: Search,
+    most: int,
+    *,
+    patient: bool = True,
+    look: Callable[[], Awaitable[None]] | None = None,
 ) -> list[str]:
     """Return the ids of the objects that an ordered search means.
 
-    While the store is away it waits, unless it is not ``patient``. Raises
+    While the store is away it waits, unless it is not ``patient``; now and then it has a ``look``
+    whether it is to go on. Raises
     :class:`~odimra.jobs.bulk.turn.Stopped` when they are more than ``most``.
     """
     query = search.query
     order = [SortKey(tuple(path), not ascending) for path, ascending in query.order]
     room = most if query.max_size is None else min(most, query.offset + query.max_size)
-    smallest, count, after = Smallest(max(1, room)), 0, ""
+    smallest, count, pages, after = Smallest(max(1, room)), 0, 0, ""
     while True:
         if patient:
             page = await patiently(lambda: records.page(search.type, after, PAGE))  # noqa: B023
@@ -123,6 +145,9 @@ async def in_order(
         if len(page) < PAGE:
             break
         after = page[-1].id
+        pages += 1
+        if look is not None and not pages % PAGES:
+            await look()
     if count > most and (query.max_size is None or query.offset + query.max_size > most):
         raise Stopped(
             ActionFailed(

@@ -174,7 +174,12 @@ class Work:
         finder = self._finder[2]
         found = await finder.next(self._options.flush_items)
         if not found:
-            self._next_round(frame)
+            if finder.over:
+                self._next_round(frame)
+            else:
+                frame.after, frame.looked = finder.place
+                self._batches.dirty = True
+                await self._tell()
             return
         skipped = min(len(found), max(0, node.search.query.offset - frame.met))
         if skipped:
@@ -202,7 +207,9 @@ class Work:
 
     async def _ordered(self, node: Find, frame: Frame) -> None:
         """Find all in order; nothing is done with them here, so they are handed on at once."""
-        ids = await in_order(self._tools.records, node.search, self._options.max_sorted)
+        ids = await in_order(
+            self._tools.records, node.search, self._options.max_sorted, look=self._tools.job.look
+        )
         items = [Item(node.search.type, one) for one in ids]
         size = self._options.flush_items if frame.out == OUTPUT else max(1, len(items))
         for start in range(frame.met, len(items), size):
@@ -254,6 +261,8 @@ class Work:
         if not self._due() or not self.state.frames:
             return
         self._told = self._tools.job.clock.now_ms()
+        # Where a search is that finds little is not written by any step of its own.
+        await self._batches.flush()
         part = next(one for one in self.state.frames if not self._chains(one))
         done = self.state.parts + min(1.0, await self._fraction(part))
         # Others add and remove objects meanwhile: it may be less than it was.
