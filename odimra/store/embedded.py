@@ -38,6 +38,10 @@ RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 POLL_SECONDS = 0.02
 TAKEOVER_SECONDS = 0.25
 LOG_BYTES = 1_000_000
+#: What the server's environment says besides. Of each size glibc keeps so many freed pieces of
+#: memory at hand, by itself 7; the server takes and gives back hundreds in one step, and to look
+#: for them elsewhere was a third of its work. They are 33 MB at the very most.
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1000"}
 
 
 class EmbeddedStoreError(Exception):
@@ -272,6 +276,7 @@ class EmbeddedStore:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    env={**ENVIRONMENT, **os.environ},
                     # Out of the terminal's reach: Ctrl-C must not stop the server before the drain.
                     start_new_session=True,
                     pass_fds=(server_lock.descriptor,),

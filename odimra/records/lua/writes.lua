@@ -9,6 +9,11 @@ end
 
 local function write_record(root, kind, id, rev, doc)
   local key = record_key(root, kind, id)
+  if doc ~= '' and rev ~= '' then
+    -- The index has it already; what makes new texts here costs as much as the write.
+    redis.call('HSET', key, 'doc', doc, 'rev', string.format('%.0f', rev + 1))
+    return
+  end
   local index, deleted = root .. 'records:' .. kind, root .. 'records_deleted:' .. kind
   if doc == '' then
     if tonumber(rev) > (tonumber(redis.call('GET', deleted)) or 0) then
@@ -16,12 +21,10 @@ local function write_record(root, kind, id, rev, doc)
     end
     redis.call('DEL', key)
     redis.call('ZREM', index, id)
-  elseif rev == '' then
+  else
     -- Above all that were: a writer who saw one that was deleted cannot take this one for it.
     rev = string.format('%.0f', (tonumber(redis.call('GET', deleted)) or 0) + 1)
     redis.call('HSET', key, 'doc', doc, 'rev', rev)
     redis.call('ZADD', index, 0, id)
-  else
-    redis.call('HSET', key, 'doc', doc, 'rev', string.format('%.0f', rev + 1))
   end
 end
