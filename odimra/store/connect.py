@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import DataError
 
 Client = Redis | RedisCluster
 
@@ -28,6 +36,37 @@ class ConnectOptions:
     url: str
     connections: int = 4
     timeout: float = 0.8
+
+
+class _Packed:
+    """Packs commands by hiredis, in a third of the time that the client library itself takes.
+
+    The library does so only where nothing is asynchronous.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name = args[0]
+        # The library's own methods have names of two words: SCRIPT LOAD.
+        words = name.split() if isinstance(name, str) else [name]
+        try:
+            return [hiredis.pack_command((*words, *args[1:]))]
+        except TypeError as error:
+            raise DataError(str(error)) from None
+
+
+class _Tcp(_Packed, Connection):
+    pass
+
+
+class _Tls(_Packed, SSLConnection):
+    pass
+
+
+class _Unix(_Packed, UnixDomainSocketConnection):
+    pass
+
+
+_PACKED: dict[str, type[AbstractConnection]] = {"redis": _Tcp, "rediss": _Tls, "unix": _Unix}
 
 
 def _common(options: ConnectOptions) -> dict[str, Any]:
@@ -61,6 +100,7 @@ def connect(options: ConnectOptions) -> Client:
             timeout=options.timeout,
             **common,
         )
+        pool.connection_class = _PACKED[scheme]
         return Redis(connection_pool=pool)
     if scheme in ("redis+sentinel", "rediss+sentinel"):
         return _sentinel(options)
