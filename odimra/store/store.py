@@ -79,11 +79,13 @@ class Store:
         keys: Sequence[str],
         args: Sequence[Argument],
         touches: Iterable[str] = (),
+        changes: Iterable[str] | None = None,
     ) -> Any:
         """Run ``script`` as one atomic step and return its raw reply.
 
-        This process forgets what it has cached of ``keys`` and ``touches`` before the step is
-        acknowledged, so that it reads its own writes.
+        This process forgets what it has cached of ``keys`` (of ``changes`` only, where these are
+        given) and of ``touches`` before the step is acknowledged, so that it reads its own writes.
+        Of all other changes the server's push tells it a moment later.
         """
         try:
             reply = await self._coalescer.call("EVALSHA", script.sha, len(keys), *keys, *args)
@@ -91,7 +93,7 @@ class Store:
             # The server lost its scripts (restart, failover); EVAL runs it and keeps it.
             reply = await self._coalescer.call("EVAL", script.source, len(keys), *keys, *args)
         finally:
-            for key in keys:
+            for key in keys if changes is None else changes:
                 self.cache.forget(key)
             for key in touches:
                 self.cache.forget(key)

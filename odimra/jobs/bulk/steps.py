@@ -173,7 +173,14 @@ class Steps:
 
     async def _step(self, script: Script, args: Sequence[str | bytes | int]) -> Any:
         reply = await patiently(
-            lambda: self._store.script(script, keys=self._keys, args=[self._epoch, *args])
+            lambda: self._store.script(
+                script,
+                keys=self._keys,
+                args=[self._epoch, *args],
+                # So each step is not followed by a read of the task: what it changes there nobody
+                # here looks for, and what others change the server tells.
+                changes=(),
+            )
         )
         if reply is None:
             raise Fenced(self._task_id)
