@@ -209,6 +209,8 @@ class RatingSettings:
     max_windows: int
     max_points: int
     keep_hours: int
+    meters: Mapping[str, Sequence[str]]
+    meter_metric: str
     accounts: Mapping[str, Sequence[str]]
 
 

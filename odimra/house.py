@@ -43,11 +43,13 @@ from odimra.jobs.scanner.runs import Runs
 from odimra.jobs.scanner.worker import Scanner
 from odimra.jobs.script_host import ScriptHost
 from odimra.machine_calls import MachineCalls
+from odimra.machine_power import MachinePower
 from odimra.options import (
     access_options,
     bulk_options,
     cycle_options,
     engine_options,
+    meter_options,
     record_options,
     scanner_options,
     script_options,
@@ -56,6 +58,7 @@ from odimra.options import (
     subscription_options,
     task_options,
 )
+from odimra.rating.meters import Meters
 from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
 from odimra.rating.usage import Usage
@@ -148,12 +151,13 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         windows = Windows(store, tasks_, clock, keep=rated.max_windows)
         rater = Rater(store, scopes, usage, rules)
         registry.add(Reprocess(windows, rater, period=rated.period_seconds))
+        meters = Meters(store, usage, MachinePower(states), clock, meter_options(settings))
         rating = RatingRooms(
             scopes,
             usage,
             rules,
             windows,
-            Cycle(scopes, usage, rater, clock, cycle_options(settings)),
+            Cycle(scopes, usage, rater, clock, cycle_options(settings), meters),
         )
         calls = MachineCalls()
         registry.add(

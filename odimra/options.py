@@ -23,6 +23,7 @@ from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
 from odimra.midpoint.frame import MidpointOptions
 from odimra.networks import Reach, parse
+from odimra.rating.meters import MeterOptions
 from odimra.records.model import RecordOptions
 from odimra.redfish.frame import FrameOptions
 from odimra.redfish.query import QueryOptions
@@ -200,6 +201,19 @@ def cycle_options(settings: Settings) -> CycleOptions:
     given = settings.rating
     return CycleOptions(
         given.period_seconds, given.wait_periods, given.look_seconds, given.keep_hours * 3600
+    )
+
+
+def meter_options(settings: Settings) -> MeterOptions:
+    """Return who pays for which machines."""
+    given = settings.rating
+    return MeterOptions(
+        given.meters,
+        given.meter_metric,
+        given.scope_key,
+        given.period_seconds,
+        # One look may be missed.
+        max(2.5 * given.look_seconds, 1.0),
     )
 
 

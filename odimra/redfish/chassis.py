@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from odimra.emulation.fleet import CHASSIS, Machine
+from odimra.emulation.sensors import SENSORS, reading
 from odimra.emulation.state import MachineStates
 from odimra.redfish import errors
 from odimra.redfish.machines import STATUS, etag, expected, find, head, link, links, part
@@ -20,13 +21,6 @@ TYPE = "Chassis.v1_28_0.Chassis"
 SENSOR = "Sensor.v1_12_0.Sensor"
 DRIVE = "Drive.v1_22_0.Drive"
 METRICS = "EnvironmentMetrics.v1_5_0.EnvironmentMetrics"
-#: Sensor: type, unit, context, and between which readings a running machine is.
-SENSORS: Mapping[str, tuple[str, str, str, float, float]] = {
-    "InletTemperature": ("Temperature", "Cel", "Intake", 19.0, 26.0),
-    "Power": ("Power", "W", "Chassis", 180.0, 420.0),
-}
-#: What a machine that is off still draws.
-STANDBY_WATTS = 8.0
 
 
 def resources(machines: MachineStates) -> list[Resource]:
@@ -149,14 +143,6 @@ def resources(machines: MachineStates) -> list[Resource]:
             get=metrics,
         ),
     ]
-
-
-def reading(machine: Machine, name: str, power_state: str) -> float:
-    """Return what a sensor reads; a machine that is off draws only standby power."""
-    if name == "Power" and power_state == "Off":
-        return STANDBY_WATTS
-    _, _, _, low, high = SENSORS[name]
-    return machine.level(name, low, high)
 
 
 def represent(machine: Machine, fields: Mapping[str, str]) -> dict[str, Any]:

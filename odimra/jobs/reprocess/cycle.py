@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from odimra.clock import Clock
 from odimra.jobs.reprocess.rating import OK, Rater, Step
+from odimra.rating.meters import Meters
 from odimra.rating.scopes import Scope, Scopes
 from odimra.rating.usage import Usage
 from odimra.store import StoreUnavailable
@@ -37,10 +38,17 @@ class Cycle:
     """Rates what is over."""
 
     def __init__(
-        self, scopes: Scopes, usage: Usage, rater: Rater, clock: Clock, options: CycleOptions
+        self,
+        scopes: Scopes,
+        usage: Usage,
+        rater: Rater,
+        clock: Clock,
+        options: CycleOptions,
+        meters: Meters | None = None,
     ) -> None:
         self._scopes = scopes
         self._usage = usage
+        self._meters = meters
         self._rater = rater
         self._clock = clock
         self._options = options
@@ -62,6 +70,9 @@ class Cycle:
 
     async def once(self) -> int:
         """Rate every period that is over, forget those of long ago; return how many were rated."""
+        if self._meters is not None:
+            # Before anything is rated: what is rated now has to have all of its usage.
+            await self._meters.look()
         done = 0
         waiting = [one for one in await self._scopes.all() if one.active]
         while waiting:
