@@ -17,6 +17,9 @@ from odimra.rating.model import ARITHMETIC, ONE, ZERO, Point
 
 FLAT: Final = "flat"
 RATE: Final = "rate"
+_multiply, _add = ARITHMETIC.multiply, ARITHMETIC.add
+#: Combinations of attributes of which is kept what the rules of a metric make.
+MOST_KNOWN: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,33 @@ class _Cost:
     cost: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a group makes of all points with the same attributes, but for their quantity.
+
+    ``factor`` is for each unit, with the threshold of a field that is reached at ``reached``;
+    ``without`` is the same without that: a higher threshold of the service is in its place.
+    """
+
+    factor: Decimal
+    without: Decimal
+    reached: Decimal | None
+    levels: list[tuple[Decimal, _Cost]]
+
+    def price(self, qty: Decimal) -> Decimal:
+        """Return what so much costs."""
+        for level, cost in self.levels:
+            if level <= qty:
+                if self.reached is not None and self.reached >= level:
+                    break
+                # Of the service as a whole: a flat one is not times the quantity.
+                price = _multiply(self.without, qty)
+                if cost.kind == FLAT:
+                    return _add(price, cost.cost)
+                return _multiply(price, cost.cost)
+        return _multiply(self.factor, qty)
+
+
 @dataclass(slots=True)
 class _Group:
     """The rules of one group for one metric: costs by what they are of."""
@@ -72,67 +102,83 @@ class _Group:
     levels: list[tuple[Decimal, _Cost]] = field(default_factory=list)
     field_levels: dict[str, list[tuple[Decimal, _Cost]]] = field(default_factory=dict)
 
-    def price(self, point: Point, skipped: set[str] | None) -> Decimal:
-        """Return what the group makes of a point."""
+    def share(self, attributes: Mapping[str, str | None], skipped: set[str]) -> _Share:
+        """Return what the group makes of points with these attributes."""
         flat, rate = ZERO, ONE
         multiply = ARITHMETIC.multiply
-        for one in self._matched(point):
+        for one in self._matched(attributes):
             if one.kind == FLAT:
                 flat = max(flat, one.cost)
             else:
                 rate = multiply(rate, one.cost)
-        _, of_service, reached = self._reached(point, skipped)
-        if reached is not None and not of_service:
-            if reached.kind == FLAT:
-                flat = ARITHMETIC.add(flat, reached.cost)
+        without = factor = multiply(flat, rate)
+        level, cost = self._reached(attributes, skipped)
+        if cost is not None:
+            if cost.kind == FLAT:
+                flat = ARITHMETIC.add(flat, cost.cost)
             else:
-                rate = multiply(rate, reached.cost)
-        price = multiply(multiply(flat, rate), point.qty)
-        if reached is not None and of_service:
-            # Of the service as a whole: a flat one is not times the quantity.
-            if reached.kind == FLAT:
-                price = ARITHMETIC.add(price, reached.cost)
-            else:
-                price = multiply(price, reached.cost)
-        return price
+                rate = multiply(rate, cost.cost)
+            factor = multiply(flat, rate)
+        return _Share(factor, without, level, self.levels)
 
-    def _matched(self, point: Point) -> Iterable[_Cost]:
+    def _matched(self, attributes: Mapping[str, str | None]) -> Iterable[_Cost]:
         if self.service is not None:
             yield self.service
         for name, values in self.fields.items():
-            found = point.attribute(name)
+            found = attributes[name]
             if found is not None and found in values:
                 yield values[found]
 
     def _reached(
-        self, point: Point, skipped: set[str] | None
-    ) -> tuple[Decimal | None, bool, _Cost | None]:
-        """Return the highest level that the point reaches: it, whether of the service, the cost."""
-        best: tuple[Decimal | None, bool, _Cost | None] = (None, False, None)
+        self, attributes: Mapping[str, str | None], skipped: set[str]
+    ) -> tuple[Decimal | None, _Cost | None]:
+        """Return the highest threshold of a field that is reached: its level and its cost."""
+        best: tuple[Decimal | None, _Cost | None] = (None, None)
         for name, levels in self.field_levels.items():
-            text = point.attribute(name)
+            text = attributes[name]
             if text is None:
                 continue
             amount = number(text)
             if amount is None:
-                if skipped is not None:
-                    skipped.add(name)
+                skipped.add(name)
                 continue
-            best = _highest(best, levels, amount, of_service=False)
-        return _highest(best, self.levels, point.qty, of_service=True)
+            for level, cost in levels:
+                if level <= amount:
+                    if best[0] is None or best[0] < level:
+                        best = (level, cost)
+                    break
+        return best
 
 
-def _highest(
-    best: tuple[Decimal | None, bool, _Cost | None],
-    levels: list[tuple[Decimal, _Cost]],
-    amount: Decimal,
-    *,
-    of_service: bool,
-) -> tuple[Decimal | None, bool, _Cost | None]:
-    for level, cost in levels:
-        if level <= amount:
-            return best if best[0] is not None and best[0] >= level else (level, of_service, cost)
-    return best
+@dataclass(slots=True)
+class _Metric:
+    """All groups of a metric; what they make of attributes that were there before is known."""
+
+    groups: dict[str | None, _Group] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    known: dict[tuple[str | None, ...], tuple[list[_Share], frozenset[str]]] = field(
+        default_factory=dict
+    )
+
+    def values(
+        self, groupby: Mapping[str, str], metadata: Mapping[str, str]
+    ) -> tuple[str | None, ...]:
+        """Return the attributes of a point by the ``names``."""
+        found = []
+        for name in self.names:
+            value = groupby.get(name)
+            found.append(metadata.get(name) if value is None else value)
+        return tuple(found)
+
+    def shares(self, values: tuple[str | None, ...]) -> tuple[list[_Share], frozenset[str]]:
+        """Return what each group makes of these values of its ``names``, and what was no number."""
+        skipped: set[str] = set()
+        attributes = dict(zip(self.names, values, strict=True))
+        found = [group.share(attributes, skipped) for group in self.groups.values()]
+        if len(self.known) >= MOST_KNOWN:
+            self.known.clear()
+        self.known[values] = found, frozenset(skipped)
+        return self.known[values]
 
 
 def number(text: str) -> Decimal | None:
@@ -155,7 +201,7 @@ class Hashmap:
         scope: str,
         at: int,
     ) -> None:
-        self._groups: dict[str, dict[str | None, _Group]] = {}
+        self._metrics: dict[str, _Metric] = {}
         # What is for this scope replaces what is for all: so it comes behind.
         live = [one for one in mappings if one.holds(at) and one.tenant in (None, scope)]
         for mapping in sorted(live, key=lambda one: one.tenant is not None):
@@ -178,18 +224,45 @@ class Hashmap:
             else:
                 group.field_levels[attribute] = falling
 
+        for metric in self._metrics.values():
+            names = [
+                name
+                for group in metric.groups.values()
+                for name in (*group.fields, *group.field_levels)
+            ]
+            metric.names = tuple(dict.fromkeys(names))
+
     def _group(self, service: str, name: str | None) -> _Group:
-        return self._groups.setdefault(service, {}).setdefault(name, _Group())
+        return self._metrics.setdefault(service, _Metric()).groups.setdefault(name, _Group())
 
     def price(self, metric: str, point: Point, skipped: set[str] | None = None) -> Decimal:
         """Return what a point of a metric costs, beside what it costs already.
 
         Names of fields with a threshold whose value is no number are added to ``skipped``.
         """
-        total = point.price
-        for group in self._groups.get(metric, _NOTHING).values():
-            total = ARITHMETIC.add(total, group.price(point, skipped))
+        cost = self.cost(metric, point.qty, point.groupby, point.metadata, skipped)
+        return ARITHMETIC.add(point.price, cost)
+
+    def cost(
+        self,
+        metric: str,
+        qty: Decimal,
+        groupby: Mapping[str, str],
+        metadata: Mapping[str, str],
+        skipped: set[str] | None = None,
+    ) -> Decimal:
+        """Return what so much of a metric costs; whose it is comes before what it is."""
+        rules = self._metrics.get(metric)
+        if rules is None:
+            return ZERO
+        # Here is most of the time of rating: what can be known before is not looked at again.
+        values = rules.values(groupby, metadata)
+        known = rules.known.get(values)
+        shares, odd = rules.shares(values) if known is None else known
+        if odd and skipped is not None:
+            skipped |= odd
+        total = ZERO
+        for share in shares:
+            part = share.price(qty) if share.levels else _multiply(share.factor, qty)
+            total = _add(total, part)
         return total
-
-
-_NOTHING: Mapping[str | None, _Group] = {}

@@ -30,6 +30,8 @@ STEP = 500
 AT_ONCE = 500
 #: Periods that one step forgets.
 FORGOTTEN = 100
+#: The field of a frame that holds all points which were rated together; others were pushed since.
+TOGETHER = b"="
 #: The field of a usage hash that changes with every push: no point is called so.
 MARK = b"#"
 
@@ -85,11 +87,26 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The usage of a period: its points in order, and a mark that changes when there are more."""
+    """The usage of a period: its points in order, and a mark that changes when there are more.
 
+    A point is what it is known by and what is kept of it, JSON both.
+    """
+
+    scope: str
     begin: int
     mark: str
-    samples: Sequence[Sample]
+    points: Sequence[tuple[bytes, bytes]]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The points, read."""
+        return [Sample.load(self.scope, self.begin, *one) for one in self.points]
+
+    def parsed(self) -> list[Any]:
+        """Return all values of the points: what is known by and what is kept of each in turn."""
+        values = [value for point in self.points for value in point]
+        found: list[Any] = orjson.loads(b"[" + b",".join(values) + b"]")
+        return found
 
 
 class Usage:
@@ -159,6 +176,18 @@ class Usage:
             if gone < FORGOTTEN:
                 return
 
+    async def fitting(self, scope: str, begins: Sequence[int], most: int) -> int:
+        """Return of how many periods, one at least, the points are not more than ``most``."""
+        counts = await asyncio.gather(
+            *(self._store.call("HLEN", self.used(scope, begin)) for begin in begins)
+        )
+        total = 0
+        for at, count in enumerate(counts):
+            total += count
+            if total > most:
+                return max(1, at)
+        return len(begins)
+
     async def read_used(self, scope: str, begins: Sequence[int]) -> list[Used]:
         """Return the usage of periods."""
         replies = await asyncio.gather(
@@ -168,7 +197,7 @@ class Usage:
         for begin, reply in zip(begins, replies, strict=True):
             kept = _pairs(reply)
             mark = kept.pop(MARK, b"0").decode()
-            found.append(Used(begin, mark, _samples(scope, begin, kept)))
+            found.append(Used(scope, begin, mark, [(name, kept[name]) for name in sorted(kept)]))
         return found
 
     async def periods(
@@ -195,14 +224,29 @@ class Usage:
         )
 
 
-async def beside(size: int, work: Callable[[], T]) -> T:
+async def beside(size: int, work: Callable[[], T], at_once: int = AT_ONCE) -> T:
     """Return what ``work`` on ``size`` things returns; on many it does not hold up others."""
-    if size <= AT_ONCE:
+    if size <= at_once:
         return work()
     return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
-def _samples(scope: str, begin: int, kept: Mapping[bytes, bytes]) -> list[Sample]:
+def rated_together(points: Iterable[tuple[bytes, bytes]], prices: Iterable[Decimal]) -> bytes:
+    """Return points with their prices as a frame keeps them."""
+    rated = [
+        b'[%b,%b,"%b"]' % (*point, str(price).encode())
+        for point, price in zip(points, prices, strict=True)
+    ]
+    return b"[" + b",".join(rated) + b"]"
+
+
+def _samples(scope: str, begin: int, kept: dict[bytes, bytes]) -> list[Sample]:
+    together = orjson.loads(kept.pop(TOGETHER, b"[]"))
+    for known_by, (end, qty, unit, metadata), price in together:
+        name = orjson.dumps(known_by, option=orjson.OPT_SORT_KEYS)
+        # What was pushed since is in its place.
+        if name not in kept:
+            kept[name] = orjson.dumps([end, qty, unit, metadata, price])
     return [Sample.load(scope, begin, name, kept[name]) for name in sorted(kept)]
 
 

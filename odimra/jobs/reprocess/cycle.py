@@ -59,7 +59,7 @@ class Cycle:
         try:
             while not stop.is_set():
                 try:
-                    await self.once()
+                    await self.once(stop)
                 except StoreUnavailable as error:
                     log.warning("rating waits for the store: %s", error)
                 sleeping = asyncio.create_task(self._clock.sleep(self._options.every))
@@ -68,7 +68,7 @@ class Cycle:
         finally:
             stopped.cancel()
 
-    async def once(self) -> int:
+    async def once(self, stop: asyncio.Event | None = None) -> int:
         """Rate every period that is over, forget those of long ago; return how many were rated."""
         if self._meters is not None:
             # Before anything is rated: what is rated now has to have all of its usage.
@@ -78,9 +78,11 @@ class Cycle:
         while waiting:
             behind: list[Scope] = []
             for scope in waiting:
+                if stop is not None and stop.is_set():
+                    return done
                 count = await self._catch_up(scope)
                 done += count
-                if count == AT_A_TIME:
+                if count:
                     again = await self._scopes.read(scope.id)
                     if again is not None and again.active:
                         behind.append(again)
@@ -99,11 +101,12 @@ class Cycle:
         count = min(AT_A_TIME, over)
         if count <= 0:
             return 0
-        begins = [last + period * number for number in range(1, count + 1)]
+        begins = range(last + period, last + period * (count + 1), period)
+        begins = await self._rater.fitting(scope.id, begins)
         step = Step(self._scopes.key(scope.id), "last", str(scope.last), str(begins[-1]))
         skipped: set[str] = set()
         said = await self._rater.rate(scope.id, begins, step, skipped)
         if skipped:
             log.warning("scope %s: no number, so no threshold: %s", scope.id, ", ".join(skipped))
         # Somebody else was faster, or the scope was changed: the next look shows.
-        return count if said == OK else 0
+        return len(begins) if said == OK else 0

@@ -6,21 +6,27 @@ its frame, and never has two. Used by :mod:`.worker` and :mod:`.cycle`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from odimra.engine.patience import patiently
 from odimra.rating.book import Book
 from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
-from odimra.rating.usage import Usage, Used
+from odimra.rating.usage import Usage, Used, beside, rated_together
 from odimra.store import Script, Store
 
 RATE = Script.from_package("odimra.jobs.reprocess", "lua/rate.lua")
 
 OK, FENCED, ORDER, INACTIVE, CHANGED = "ok", "fenced", "order", "inactive", "changed"
+
+
+#: Points that are rated without giving others in this worker a turn: some 10 ms.
+AT_ONCE = 3000
+#: Points that one step should rate; a period that has more is rated by one all the same.
+MOST_POINTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +61,29 @@ class Rater:
         while True:
             book = await patiently(self._rules.book)
             used = await patiently(lambda: self._usage.read_used(scope, begins))
-            # Prices are sums of decimals: many of them would hold up whoever else works here.
-            args = await asyncio.get_running_loop().run_in_executor(
-                None, self._frames, book, scope, used, skipped
-            )
+            work = partial(self._frames, book, scope, used, skipped)
+            args = await beside(sum(len(one.points) for one in used), work, AT_ONCE)
             said = await patiently(lambda: self._step(scope, step, args))  # noqa: B023
             if said != CHANGED:
                 return said
+
+    async def fitting(self, scope: str, begins: range) -> range:
+        """Return the first periods that one step should rate, one at least."""
+        count = await patiently(lambda: self._usage.fitting(scope, begins, MOST_POINTS))
+        return begins[:count]
 
     def _frames(
         self, book: Book, scope: str, used: Sequence[Used], skipped: set[str]
     ) -> list[str | bytes | int]:
         args: list[str | bytes | int] = []
         for period in used:
-            rules = book.hashmap(scope, period.begin)
-            args += (period.begin, period.mark, len(period.samples))
-            for sample in period.samples:
-                price: Decimal = rules.price(sample.metric, sample.point, skipped)
-                args += (sample.identity, sample.rated(price))
+            cost = book.hashmap(scope, period.begin).cost
+            parsed, prices = period.parsed(), []
+            for known_by, kept in zip(parsed[::2], parsed[1::2], strict=True):
+                # What is kept of a point: end, quantity, unit, metadata.
+                prices.append(cost(known_by[0], Decimal(kept[1]), known_by[1], kept[3], skipped))
+            frame = rated_together(period.points, prices) if prices else b""
+            args += (period.begin, period.mark, frame)
         return args
 
     async def _step(self, scope: str, step: Step, args: list[str | bytes | int]) -> str:

@@ -45,6 +45,7 @@ class Reprocess:
             if not begins:
                 # The settings have another period than when this was asked for.
                 return self._stopped(f"{window.end} is not the beginning of a period", 409)
+            begins = await self._rater.fitting(window.scope, begins)
             step = Step(
                 self._windows.key(window.number),
                 "current",

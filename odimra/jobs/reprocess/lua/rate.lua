@@ -2,7 +2,7 @@
 -- KEYS: 1 task, 2 what holds how far it is, 3 frames of the scope, 4 scope
 -- ARGV: 1 epoch of the worker ("" if it works for no task), 2 root of all keys, 3 scope, 4 name of the
 -- field that says how far it is, 5 what that has to be, 6 what it will be, then for each period
---   when it begins, the mark of its usage, how many points, and what each is known by and itself
+--   when it begins, the mark of its usage, and its points with their prices ("" for none)
 -- Returns "ok", "fenced", "order" (somebody else was here), "inactive", or "changed" (more usage).
 if ARGV[1] ~= '' then
   local t = redis.call('HMGET', KEYS[1], 'epoch', 'task_state')
@@ -20,19 +20,18 @@ local at = 7
 while at <= #ARGV do
   local mark = redis.call('HGET', ARGV[2] .. 'rating:usage:' .. of_scope .. ARGV[at], '#') or '0'
   if mark ~= ARGV[at + 1] then return 'changed' end
-  at = at + 3 + ARGV[at + 2] * 2
+  at = at + 3
 end
 at = 7
 while at <= #ARGV do
-  local begin, count = ARGV[at], tonumber(ARGV[at + 2])
+  local begin, points = ARGV[at], ARGV[at + 2]
   local frame = ARGV[2] .. 'rating:frame:' .. of_scope .. begin
   redis.call('DEL', frame)
-  for point = 1, count do
-    redis.call('HSET', frame, ARGV[at + 1 + point * 2], ARGV[at + 2 + point * 2])
-  end
-  if count > 0 then redis.call('ZADD', KEYS[3], begin, begin)
+  if points ~= '' then
+    redis.call('HSET', frame, '=', points)
+    redis.call('ZADD', KEYS[3], begin, begin)
   else redis.call('ZREM', KEYS[3], begin) end
-  at = at + 3 + count * 2
+  at = at + 3
 end
 redis.call('HSET', KEYS[2], ARGV[4], ARGV[6])
 if ARGV[1] ~= '' then redis.call('HDEL', KEYS[1], 'interruptions') end
