@@ -134,7 +134,11 @@ def rating(plan: Plan) -> list[Row]:
     found: list[Row] = []
     for workers, cores in ((1, None), (2, ())):
         values, rates = [], []
-        settings = {"engine": {"worker_processes": workers}, "rating": {"keep_hours": 0}}
+        settings = {
+            # A worker would take all scopes for itself, and they would share its one core.
+            "engine": {"worker_processes": workers, "concurrency": load.SCOPES // workers},
+            "rating": {"keep_hours": 0},
+        }
         with targets.stack(settings, pinned_to=cores) as stack:
             rules(stack)
             for scope in range(load.SCOPES):
