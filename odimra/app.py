@@ -139,9 +139,11 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
         keeping = rooms.create_task(house.access.sessions.keep_house())
         firing = rooms.create_task(house.scheduler.run(stop, house.services.fire()))
         rating = rooms.create_task(house.rating.cycle.run(stop))
+        forgetting = rooms.create_task(house.submission.jobs.housekeeping(stop))
         await house.engine.work(stop)
         await firing
         await rating
+        await forgetting
         keeping.cancel()
 
 

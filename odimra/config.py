@@ -215,6 +215,15 @@ class RatingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Section ``jobs``; ``contracts`` is ``default`` or the path of a file."""
+
+    contracts: str
+    max_jobs: int
+    keep_days: float
+
+
+@dataclass(frozen=True, slots=True)
 class IdempotencySettings:
     """Section ``idempotency``; sizes in bytes."""
 
@@ -266,6 +275,7 @@ class Settings:
     scans: ScanSettings
     bulk: BulkSettings
     rating: RatingSettings
+    jobs: JobSettings
     idempotency: IdempotencySettings
     scripts: ScriptSettings
     emulation: EmulationSettings

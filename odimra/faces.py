@@ -19,6 +19,8 @@ from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
 from odimra.crest.taskscanner import TaskScannerEndpoint
+from odimra.dataone.frame import JobManager
+from odimra.dataone.jobs import SubmittedJobs
 from odimra.engine import task_going
 from odimra.events import (
     Feed,
@@ -40,6 +42,7 @@ from odimra.options import (
     crest_options,
     feed_options,
     frame_options,
+    job_manager_options,
     midpoint_options,
     push_options,
     query_options,
@@ -185,6 +188,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     crest(house).mount(app)
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
+    job_manager(house).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -237,6 +241,13 @@ def cloudkitty(house: House) -> CloudKitty:
         ).routes(),
     ]
     return CloudKitty(routes, house.access, rating_options(house.settings))
+
+
+def job_manager(house: House) -> JobManager:
+    """Return the face of submitted jobs."""
+    rooms = house.submission
+    endpoint = SubmittedJobs(rooms.jobs, rooms.listing, rooms.contracts, rooms.kinds, house.tasks)
+    return JobManager(endpoint.routes(), house.access, job_manager_options(house.settings))
 
 
 def attach_machines(house: House, service_uuid: str) -> None:

@@ -21,7 +21,7 @@ from odimra.emulation import fleet as fleets
 from odimra.emulation import scenarios as scripts
 from odimra.emulation.files import BadEmulationFile, locate
 from odimra.emulation.fleet import Fleet
-from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, SystemReset
+from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, PlayedScenario, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
 from odimra.engine import Engine, Registry, ScheduledJobs, Scheduler, SchedulerOptions, task_going
@@ -42,6 +42,11 @@ from odimra.jobs.reprocess.worker import Reprocess
 from odimra.jobs.scanner.runs import Runs
 from odimra.jobs.scanner.worker import Scanner
 from odimra.jobs.script_host import ScriptHost
+from odimra.jobs.submission.contracts import BadContracts, Contracts
+from odimra.jobs.submission.contracts import locate as locate_contracts
+from odimra.jobs.submission.jobs import Jobs
+from odimra.jobs.submission.listing import Listing
+from odimra.jobs.submission.starting import Startable
 from odimra.machine_calls import MachineCalls
 from odimra.machine_power import MachinePower
 from odimra.options import (
@@ -64,6 +69,7 @@ from odimra.rating.scopes import Scopes
 from odimra.rating.usage import Usage
 from odimra.records.records import Records
 from odimra.scripting import ScriptPool
+from odimra.startables import startables
 from odimra.store import Store
 from odimra.tasks import Tasks
 from odimra.tasks.settings import ServiceSettings, TaskServiceSettings, task_service_settings
@@ -86,6 +92,16 @@ class RatingRooms:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionRooms:
+    """What jobs are submitted by."""
+
+    jobs: Jobs
+    listing: Listing
+    contracts: Contracts
+    kinds: dict[str, Startable]
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """The rooms of one process, put together."""
 
@@ -104,6 +120,7 @@ class House:
     bulk: BulkRuns
     machine_calls: MachineCalls
     rating: RatingRooms
+    submission: SubmissionRooms
     scripts: ScriptPool
     scheduler: Scheduler
     engine: Engine
@@ -137,7 +154,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         states = MachineStates(store, fleet)
         records = records_of(settings, store, clock, states)
         registry = Registry()
-        for kind in (SystemReset, ManagerReset, FirmwareUpdate):
+        for kind in (SystemReset, ManagerReset, FirmwareUpdate, PlayedScenario):
             registry.add(kind(played, states, emulation.time_factor))
         runs = Runs(store, tasks_, clock, keep=settings.scans.max_completed_runs)
         scheduled = ScheduledJobs(store, clock, limit=settings.scans.max_jobs)
@@ -169,6 +186,16 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 f"engine.limits.kinds: there is no kind of job '{min(unknown)}', "
                 f"there are {', '.join(registry.names)}"
             )
+        operations = MachineOperations(states, played)
+        bulk = BulkRuns(store, tasks_, clock)
+        kinds = startables(runs, bulk, windows, operations, period=rated.period_seconds)
+        given = settings.jobs
+        jobs = Jobs(store, tasks_, clock, most=given.max_jobs, keep=round(given.keep_days * 86_400))
+        takes = {name: one.arguments for name, one in kinds.items()}
+        try:
+            contracts = Contracts(locate_contracts(given.contracts), takes, clock)
+        except BadContracts as error:
+            cannot_start(str(error))
         engine = Engine(tasks_, registry, engine_options(settings, store_url), clock, service)
         await open_rooms.enter_async_context(engine)
         yield House(
@@ -179,14 +206,15 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             service,
             access,
             states,
-            MachineOperations(states, played),
+            operations,
             records,
             runs,
             scheduled,
             Services(runs, clock, lenient=settings.scans.lenient),
-            BulkRuns(store, tasks_, clock),
+            bulk,
             calls,
             rating,
+            SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,
             Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
             engine,

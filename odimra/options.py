@@ -15,6 +15,7 @@ from odimra.access import (
 from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
+from odimra.dataone.frame import JobManagerOptions
 from odimra.engine import EngineOptions, ExecutorOptions, Limits
 from odimra.events import FeedOptions, PushOptions, StreamOptions, SubscriptionOptions
 from odimra.jobs.bulk.steps import BulkOptions
@@ -215,6 +216,11 @@ def meter_options(settings: Settings) -> MeterOptions:
         # One look may be missed.
         max(2.5 * given.look_seconds, 1.0),
     )
+
+
+def job_manager_options(settings: Settings) -> JobManagerOptions:
+    """Return the bounds of requests as that face takes them."""
+    return JobManagerOptions(body_limits(settings), settings.http.public_url)
 
 
 def body_limits(settings: Settings) -> BodyLimits:

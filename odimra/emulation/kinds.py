@@ -20,6 +20,7 @@ from odimra.tasks import Effect, Result, TaskMessage, states
 SYSTEM_RESET = "system-reset"
 MANAGER_RESET = "manager-reset"
 FIRMWARE_UPDATE = "firmware-update"
+SCENARIO = "scenario"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,15 @@ class SystemReset(EmulatedKind):
                 ),
             ),
         )
+
+
+class PlayedScenario(EmulatedKind):
+    """Nothing but its scenario: for trying out what follows a task."""
+
+    name = SCENARIO
+
+    async def _act(self, job: JobContext) -> Act:
+        return Act({"target": job.args["targets"][0]})
 
 
 class ManagerReset(EmulatedKind):

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odimra.emulation.fleet import UPDATE_SERVICE, Component, Machine
 from odimra.emulation.images import image_name, image_version
-from odimra.emulation.kinds import FIRMWARE_UPDATE, MANAGER_RESET, SYSTEM_RESET, request_args
+from odimra.emulation.kinds import (
+    FIRMWARE_UPDATE,
+    MANAGER_RESET,
+    SCENARIO,
+    SYSTEM_RESET,
+    request_args,
+)
 from odimra.emulation.scenarios import Refusal, Request, Scenarios
 from odimra.emulation.state import MachineStates
 from odimra.tasks import NewTask, Payload
@@ -110,6 +116,38 @@ class MachineOperations:
             payload=payload,
             target=target,
         )
+
+    async def reset_systems(
+        self, machines: Sequence[Machine], reset_type: str, *, owner: str, payload: Payload
+    ) -> NewTask:
+        """Return the task that resets several systems, with a sub-task for each.
+
+        Raises :class:`RequestRefused`.
+        """
+        resets = [
+            await self.reset_system(one, reset_type, owner=owner, payload=payload)
+            for one in machines
+        ]
+        if len(resets) == 1:
+            return resets[0]
+        return NewTask(
+            SYSTEM_RESET,
+            owner,
+            name=f"ComputerSystem.Reset of {len(resets)} systems",
+            payload=payload,
+            subtasks=[replace(one, payload=None) for one in resets],
+        )
+
+    async def rehearse(self, operation: str, *, owner: str, payload: Payload) -> NewTask:
+        """Return a task that plays the scenario of an operation and changes nothing.
+
+        Raises :class:`RequestRefused`.
+        """
+        request, refusal = await self._count(operation, [SCENARIO], {})
+        if refusal is not None:
+            raise RequestRefused(refusal.status, refusal.retry_after)
+        args = request_args(request)
+        return NewTask(SCENARIO, owner, name=f"Scenario of {operation}", args=args, payload=payload)
 
     def components(self, targets: Sequence[str]) -> tuple[Component, ...]:
         """Return what an update of ``targets`` applies to, each once; all when there are none.

@@ -134,7 +134,8 @@ class NewTask:
     Sub-tasks are created in the same step; a task with sub-tasks has no work of its own. ``keys``
     of the store are removed with the task, those of ``scratch`` when it ends already. With
     ``again`` it keeps its arguments when it ends, so that it can be run once more. It is handed
-    over after ``delay_ms``; ``id`` is that of a sub-task, made up when it is empty.
+    over after ``delay_ms``; ``id`` is that of a sub-task, made up when it is empty. Of the tasks of
+    a ``queue`` so many run at a time as ``queue_limit`` says.
     """
 
     kind: str
@@ -152,6 +153,8 @@ class NewTask:
     again: bool = False
     delay_ms: int = 0
     id: str = ""
+    queue: str = ""
+    queue_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,9 @@ def _header(options: TaskOptions, max_events: int) -> str:
     )
 
 
+#: The line of the prelude in whose place what follows a task stands.
+FOLLOW_HERE = "-- follow.lua stands here"
+
 _STEPS = (
     "create",
     "change",
@@ -125,6 +128,7 @@ class Tasks:
 
     def _script(self, name: str, guards: Sequence[Guard] = ()) -> Script:
         prelude, step = (text("odimra.tasks", f"lua/{one}.lua") for one in ("prelude", name))
+        prelude = prelude.replace(FOLLOW_HERE, text("odimra.tasks", "lua/follow.lua"))
         between = []
         if name == "create":
             # Each in a function of its own: what it calls its parts is its own affair.
@@ -184,6 +188,8 @@ class Tasks:
             "keys": "\n".join(new.keys),
             "scratch": "\n".join(new.scratch),
             "again": "1" if new.again else None,
+            "queue": new.queue or None,
+            "queue_limit": new.queue_limit or None,
         }
         fields: list[str] = []
         for name, value in values.items():

@@ -89,17 +89,22 @@ class BulkRuns:
         Raises :class:`~odimra.jobs.bulk.errors.BadScript`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
-        task_id = f"{TASK}{self._new_uuid()}"
-        parsed = parse_script(name, script)
-        task = await self._tasks.create(
-            self._new(
-                task_id, {"name": name, "script": script}, len(Plan(parsed.expression).nodes),
-                owner=owner, payload=payload, called="Bulk script",
-            ),
-            task_id=task_id,
-        )  # fmt: skip
+        new, task_id = self.prepare(name, script, owner, payload)
+        task = await self._tasks.create(new, task_id=task_id)
         # Of a request that has come again it is the run that was started then.
         return oid_of(task.id)
+
+    def prepare(self, name: str, script: Any, owner: str, payload: Payload) -> tuple[NewTask, str]:
+        """Return what the task of a script is created from, and its id.
+
+        Raises :class:`~odimra.jobs.bulk.errors.BadScript`.
+        """
+        task_id = f"{TASK}{self._new_uuid()}"
+        parsed = parse_script(name, script)
+        nodes = len(Plan(parsed.expression).nodes)
+        args = {"name": name, "script": script}
+        new = self._new(task_id, args, nodes, owner=owner, payload=payload, called="Bulk script")
+        return new, task_id
 
     def _new(
         self,

@@ -114,6 +114,16 @@ class Windows:
         Raises :class:`~odimra.rating.errors.WindowRefused`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
+        new, parent, guards = self.prepare(asked, payload, delay_ms=delay_ms)
+        try:
+            return await self._tasks.create(new, task_id=parent, guards=guards)
+        except TaskGuarded as refused:
+            raise refusal(refused.why) from None
+
+    def prepare(
+        self, asked: Asked, payload: Payload, *, delay_ms: int = 0
+    ) -> tuple[NewTask, str, list[tuple[Guard, Any]]]:
+        """Return what the task is created from, its id, and the guard that notes the windows."""
         scopes = list(dict.fromkeys(asked.scopes))
         parent = f"task{self._new_uuid()}"
         tasks = [parent] if len(scopes) == 1 else [f"task{self._new_uuid()}" for _ in scopes]
@@ -137,18 +147,15 @@ class Windows:
             new = NewTask(
                 KIND, asked.by, name=name, payload=payload, hide_payload=True, subtasks=leaves
             )
-        try:
-            note = {
-                "start": asked.start,
-                "end": asked.end,
-                "reason": asked.reason,
-                "by": asked.by,
-                "keep": self._keep,
-                "scopes": list(zip(scopes, tasks, strict=True)),
-            }
-            return await self._tasks.create(new, task_id=parent, guards=[(GUARD, note)])
-        except TaskGuarded as refused:
-            raise _refused(refused.why) from None
+        note = {
+            "start": asked.start,
+            "end": asked.end,
+            "reason": asked.reason,
+            "by": asked.by,
+            "keep": self._keep,
+            "scopes": list(zip(scopes, tasks, strict=True)),
+        }
+        return new, parent, [(GUARD, note)]
 
     async def of_task(self, task_id: str) -> Window | None:
         """Return the window that a task does, or None."""
@@ -193,7 +200,8 @@ class Windows:
         ]
 
 
-def _refused(said: Sequence[str]) -> RatingError:
+def refusal(said: Sequence[str]) -> RatingError:
+    """Return why windows are not noted, as the guard has said it."""
     why, *rest = said
     if why == UNKNOWN:
         return WindowRefused(why, rest)

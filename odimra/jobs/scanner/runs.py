@@ -99,26 +99,38 @@ class Runs:
         :class:`~odimra.jobs.scanner.definition.BadScan`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
+        new, task_id = await self.prepare(name, context, owner, payload, task_id)
+        task = await self._tasks.create(new, task_id=task_id, once=once)
+        # Of a request that has come again it is the run that was started then.
+        return task.id.removeprefix(TASK)
+
+    async def prepare(
+        self,
+        name: str,
+        context: Mapping[str, Any],
+        owner: str,
+        payload: Payload,
+        task_id: str | None = None,
+    ) -> tuple[NewTask, str]:
+        """Return what the task of a scan is created from, and its id.
+
+        Raises :class:`~odimra.jobs.scanner.definition.BadScan`.
+        """
         Scan.load(context)
         if task_id is None:
             number = await self._store.call("INCR", self._store.keys.of("scan", "number"))
             task_id = f"{TASK}{self._new_uuid()}-{number}"
         keys = RunKeys.of(self._store, task_id)
-        task = await self._tasks.create(
-            NewTask(
-                KIND,
-                owner,
-                name=name,
-                args={"context": dict(context)},
-                payload=payload,
-                keys=[keys.counters],
-                scratch=[keys.pending, keys.settled],
-            ),
-            task_id=task_id,
-            once=once,
+        new = NewTask(
+            KIND,
+            owner,
+            name=name,
+            args={"context": dict(context)},
+            payload=payload,
+            keys=[keys.counters],
+            scratch=[keys.pending, keys.settled],
         )
-        # Of a request that has come again it is the run that was started then.
-        return task.id.removeprefix(TASK)
+        return new, task_id
 
     async def read(self, run_id: str) -> Run | None:
         """Return a run, or None."""

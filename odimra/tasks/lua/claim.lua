@@ -3,7 +3,7 @@
 -- 8 how often a task may be interrupted
 local id, key = ARGV[3], task_key(ARGV[3])
 local t = redis.call('HMGET', key, 'task_state', 'desired', 'kind', 'target', 'submission', 'slots',
-  'start_time')
+  'start_time', 'queue', 'queue_limit')
 local state = t[1]
 if not state then return answer('missing') end
 if FINAL[state] then return answer('final') end
@@ -20,6 +20,7 @@ if t[2] == 'suspend' and not alive then return answer('suspended') end
 if not t[6] then
   local scopes = {{'kind:' .. t[3], tonumber(ARGV[6])}}
   if t[4] then scopes[2] = {'target:' .. t[4], tonumber(ARGV[7])} end
+  if t[8] then scopes[#scopes + 1] = {'queue:' .. t[8], tonumber(t[9] or '0')} end
   local full
   for _, scope in ipairs(scopes) do
     scope[3] = scope[2] > 0 and redis.call('SCARD', root .. 'queue:slots:' .. scope[1]) >= scope[2]

@@ -137,6 +137,7 @@ local function remove(id)
   emit('TaskRemoved', 'Warning', id, t[1], nil, t[2])
 end
 
+-- follow.lua stands here
 local STATE_MESSAGE = {
   Running = {'TaskStarted', 'OK'}, Service = {'TaskStarted', 'OK'},
   Suspended = {'TaskPaused', 'Warning'}, Interrupted = {'TaskPaused', 'Warning'},
@@ -230,7 +231,7 @@ end
 function apply(id, c)
   local key = task_key(id)
   local t = redis.call('HMGET', key, 'task_state', 'epoch', 'percent_complete', 'parent', 'version',
-    'remove')
+    'remove', 'job')
   if not t[1] then return 'missing' end
   if c.epoch and c.epoch ~= tonumber(t[2] or '0') then return 'fenced' end
   -- A worker numbers its steps: one whose acknowledgement was lost is sent again, and done once.
@@ -263,6 +264,7 @@ function apply(id, c)
       tell(key, id, t[4], STATE_MESSAGE[state][1], STATE_MESSAGE[state][2])
     end
   end
+  if t[7] and state ~= t[1] then follow(t[7], state, c.messages) end
   if percent > old and not final then progress(id, key, t[4], percent) end
   if t[4] and (state ~= t[1] or percent > old) then roll_up(t[4], id, c, state, percent - old) end
   if final and t[6] then remove(id) end
