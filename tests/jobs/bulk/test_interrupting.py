@@ -136,7 +136,7 @@ async def test_what_is_stopped_stops_and_leaves_whole_steps(
 ) -> None:
     monkeypatch.setattr(finding, "PAGE", 2)
     await yard.fill(COUNT)
-    slow(yard, monkeypatch, 0.05)
+    slow(yard, monkeypatch, 0.5)
     yard.work()
     both = [action("modify", delta=replace(name, 1)) for name in ("a", "b")]
     inner = {"@element": "foreach", "pipeline": both}
@@ -165,7 +165,7 @@ async def test_a_run_that_was_cancelled_is_begun_anew(
 ) -> None:
     monkeypatch.setattr(finding, "PAGE", 2)
     await yard.fill(COUNT)
-    slow(yard, monkeypatch, 0.05)
+    slow(yard, monkeypatch, 0.5)
     yard.work()
     oid = await yard.start(pipeline(search(), action("modify", delta=replace("a", 1))))
     await yard.tasks.cancel((await state(yard, oid, states.RUNNING)).id)
