@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from odimra.config import load
-from odimra.faces import cloudkitty, crest, feed, midpoint, redfish_resources
-from odimra.house import build
+from odimra.faces import (
+    cloudkitty,
+    crest,
+    feed,
+    job_manager,
+    midpoint,
+    redfish_resources,
+)
+from odimra.house import House, build
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
@@ -88,8 +96,11 @@ async def test_every_path_of_bulk_scripts_is_documented(valkey: str, tmp_path: P
     assert told == {(route.method, route.path, route.needs) for route in served.routes}
 
 
-async def test_every_path_of_rating_is_documented(valkey: str, tmp_path: Path) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "rating.md").read_text("utf-8")
+@pytest.mark.parametrize(("name", "face"), [("rating.md", cloudkitty), ("jobs.md", job_manager)])
+async def test_every_path_of_a_plain_api_is_documented(
+    valkey: str, tmp_path: Path, name: str, face: Callable[[House], Any]
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / name).read_text("utf-8")
     told = {
         (method, re.sub(r"\{\w+\}", "*", path), who)
         for path, methods, who in re.findall(
@@ -101,7 +112,7 @@ async def test_every_path_of_rating_is_documented(valkey: str, tmp_path: Path) -
         None, {}, {"state_folder": str(tmp_path), "store.namespace": f"docs{tmp_path.name}"}
     )
     async with build(settings, valkey) as house:
-        served = cloudkitty(house)
+        served = face(house)
     assert told == {(route.method, route.path, route.needs) for route in served.routes}
 
 

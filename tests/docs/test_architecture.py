@@ -21,6 +21,8 @@ SHARED = {
     "store/lua/news.lua",
     "tasks/lua/prelude.lua",
     "tasks/lua/asked.lua",
+    "tasks/lua/follow.lua",
+    "jobs/submission/lua/common.lua",
     "events/lua/emit.lua",
     "engine/lua/prelude.lua",
     "events/lua/hub.lua",

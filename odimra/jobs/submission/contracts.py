@@ -173,18 +173,19 @@ def _action(
     if unknown:
         takes = ", ".join(sorted(kinds[kind]))
         raise BadContracts(f"{where}.arguments: {kind} takes no '{min(unknown)}', it takes {takes}")
-    strange = _names(given["arguments"]) - set(variables.get("properties", {}))
-    if strange:
-        raise BadContracts(f"{where}.arguments: ${min(strange)} is no property of its variables")
     try:
         Draft202012Validator.check_schema(variables)
-        return Action(
+        made = Action(
             name, kind, given.get("trigger", "REST"), given["template"], variables,
             given["arguments"],
         )  # fmt: skip
     except Exception as error:  # noqa: BLE001 - two libraries, each with errors of its own
         said = str(error).partition("\n")[0][:200]
         raise BadContracts(f"{where}.variables: is no JSON Schema: {said}") from None
+    strange = _names(given["arguments"]) - set(variables.get("properties", {}))
+    if strange:
+        raise BadContracts(f"{where}.arguments: ${min(strange)} is no property of its variables")
+    return made
 
 
 class Contracts:
