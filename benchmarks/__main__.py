@@ -17,13 +17,20 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bulk_rows, event_rows, rating_rows, rows, scan_rows
+from benchmarks import bulk_rows, event_rows, rating_rows, rows, scan_rows, submit_rows
 from benchmarks.load import generator, two_cores
 from benchmarks.rows import Plan, Row, sizes_from_environment
 from benchmarks.targets import HOME
 
 console = Console()
-ROWS = {**rows.ROWS, **event_rows.ROWS, **scan_rows.ROWS, **bulk_rows.ROWS, **rating_rows.ROWS}
+ROWS = {
+    **rows.ROWS,
+    **event_rows.ROWS,
+    **scan_rows.ROWS,
+    **bulk_rows.ROWS,
+    **rating_rows.ROWS,
+    **submit_rows.ROWS,
+}
 
 
 def chosen(only: str | None) -> list[object]:

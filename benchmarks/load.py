@@ -111,7 +111,7 @@ def _run_wrk(request: Request, seconds: float, connections: int) -> Figure:
     if (
         rate is None
         or total is None
-        or "Non-2xx" in text
+        or ("Non-2xx" in text and request.status < 400)
         or (wrong is not None and wrong.group(1) != "0")
     ):
         raise LoadFailed(f"{request.method} {request.url}:\n{text}{done.stderr}")

@@ -52,7 +52,8 @@ class Listing:
             found = await self._jobs.read_many([query.number])
             return self._cut(query, [one for one in found if one is not None])
         leading, count = await self._leading(query)
-        if count <= FEW:
+        # The index that leads is in the order of the numbers: there is nothing to put in order.
+        if query.sort != "id" and count <= FEW:
             ids = await self._store.call("ZRANGE", leading, 0, FEW - 1)
             return self._cut(query, await self._read([int(one) for one in ids]))
         return await self._walk(query, leading)
@@ -96,9 +97,9 @@ class Listing:
 
     async def _walk(self, query: Query, leading: str) -> Page:
         found: list[Job] = []
-        after, looked = query.after, 0
+        after, looked, size = query.after, 0, min(TOGETHER, query.size + 1)
         while True:
-            numbers, places = await self._next(query, leading, after, TOGETHER)
+            numbers, places = await self._next(query, leading, after, size)
             jobs = await self._jobs.read_many(numbers)
             for job, place in zip(jobs, places, strict=True):
                 after = place
@@ -108,8 +109,9 @@ class Listing:
                     return Page(found, found[-1].order(query.sort))
                 found.append(job)
             looked += len(numbers)
-            if len(numbers) < TOGETHER:
+            if len(numbers) < size:
                 return Page(found, None)
+            size = min(TOGETHER, 2 * size)
             if looked >= MOST_LOOKED:
                 return Page(found, after)
 

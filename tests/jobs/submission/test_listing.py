@@ -140,4 +140,4 @@ async def test_a_page_looks_at_so_many_and_no_more(
     assert page.jobs == [] and page.after is None and looked == [], "its index is empty"
     query = Query({"by": "ann"}, updated=(1, 2), size=5)
     page = await desk.listing.page(query)
-    assert list(page.jobs) == [] and page.after is not None and len(looked) == 30
+    assert list(page.jobs) == [] and page.after is not None and 30 <= len(looked) < 40
