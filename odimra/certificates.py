@@ -129,6 +129,14 @@ def read(path: Path) -> Facts:
     )
 
 
+def make(base: Path, names: Sequence[str], now: datetime) -> Pair:
+    """Make a self-signed pair for ``names``: ``<base>.pem`` and ``<base>.key``."""
+    pair = Pair(base.with_suffix(".pem"), base.with_suffix(".key"), True, made=True)
+    base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(pair, names, now)
+    return pair
+
+
 def local_names(address: str) -> tuple[str, ...]:
     """Return the names under which a client on this machine or its network reaches ``address``."""
     hostname = socket.gethostname()
