@@ -102,6 +102,46 @@ def worker(file: str | None, **flags: Any) -> None:
     _supervise(settings, worker_roles(settings))
 
 
+@main.command()
+@click.option("--count", type=click.IntRange(1, 10_000), default=1, show_default=True, help="BMCs.")
+@click.option("--first", default="127.1.0.1", show_default=True, help="Address of the first.")
+@click.option("--port", type=int, default=8000, show_default=True, help="TCP port of all.")
+@click.option("--user", default="root", show_default=True, help="Name of their accounts.")
+@click.option(
+    "--password",
+    envvar="ODIMRA_BMC_PASSWORD",
+    default="emulated",
+    help='What their passwords begin with; behind it come "-" and the number.',
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all chance.")
+@click.option(
+    "--scenarios",
+    default="default",
+    show_default=True,
+    help="How operations go: a file in config/scenarios, or a path.",
+)
+@click.option(
+    "--time-factor",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast their times pass; 0: they take no time.",
+)
+@click.option("--faulty", type=click.FloatRange(0, 1), default=0.0, help="Share that is faulty.")
+@click.option("--fault", "faults", multiple=True, help="Kind of fault; all if none is named.")
+@click.option("--mockup", type=click.Path(file_okay=False, exists=True), help="DMTF mockup folder.")
+@click.option("--tls", type=click.Path(file_okay=False), help="HTTPS; folder for certificates.")
+@click.option("--list", "listing", type=click.Path(dir_okay=False), help="File to list them in.")
+def emulate(**flags: Any) -> None:
+    """Be as many BMCs as you like, each on a loopback address of its own."""
+    from odimra import emulate as command  # brings aiohttp with it
+
+    try:
+        command.run(click.echo, **flags)
+    except command.CannotEmulate as error:
+        _fail(str(error))
+
+
 def _supervise(settings: Settings, roles: tuple[Role, ...]) -> None:
     logs.configure(settings.log, "supervisor")
     try:

@@ -92,7 +92,8 @@ class EmulatedBmc:
         self._scenarios = scenarios
         self._factor = factor
         self._forgets = forgets
-        self._on_operation = on_operation
+        #: Told of each operation that begins.
+        self.on_operation = on_operation
         self._sessions: dict[str, str] = {}
         self._session_number = 0
         self._counts: dict[tuple[str, str], int] = {}
@@ -255,8 +256,8 @@ class EmulatedBmc:
             return reply
         task = self._operation(operation, target, values, decided, chance, now)
         self.tasks.add(task, now)
-        if self._on_operation is not None:
-            self._on_operation(task)
+        if self.on_operation is not None:
+            self.on_operation(task)
         shown = task.represent(now)
         headers = {"Location": task.monitor, "Retry-After": RETRY_AFTER}
         return Reply(202, shown, headers)

@@ -65,7 +65,7 @@ class Station:
         self.fault = fault
         self._clock = clock
         self._chance = Chance(seed, "requests", bmc.number)
-        self._server = web.Server(self._serve, access_log=None)
+        self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._rebooting: set[asyncio.Task[None]] = set()
         self._rebooted = False
@@ -78,6 +78,8 @@ class Station:
 
     async def start(self) -> None:
         """Begin to listen."""
+        # aiohttp's server takes no connections after its shutdown.
+        self._server = web.Server(self._serve, access_log=None)
         self._listener = await asyncio.get_running_loop().create_server(
             self._server,
             self.place.address,
@@ -97,7 +99,8 @@ class Station:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
-        await self._server.shutdown(0)
+        if self._server is not None:
+            await self._server.shutdown(0)
 
     def now(self) -> float:
         """Return the time in seconds."""
@@ -150,8 +153,6 @@ class Station:
         await self._leave()
         self.bmc.reboot()
         await self._clock.sleep(seconds)
-        # aiohttp's server takes no connections after its shutdown.
-        self._server = web.Server(self._serve, access_log=None)
         await self.start()
 
 
