@@ -174,11 +174,13 @@ class _Metric:
         """Return what each group makes of these values of its ``names``, and what was no number."""
         skipped: set[str] = set()
         attributes = dict(zip(self.names, values, strict=True))
-        found = [group.share(attributes, skipped) for group in self.groups.values()]
+        shares = [group.share(attributes, skipped) for group in self.groups.values()]
+        found = shares, frozenset(skipped)
+        # Several threads may be here: what one keeps another may clear at once.
         if len(self.known) >= MOST_KNOWN:
             self.known.clear()
-        self.known[values] = found, frozenset(skipped)
-        return self.known[values]
+        self.known[values] = found
+        return found
 
 
 def number(text: str) -> Decimal | None:

@@ -26,8 +26,9 @@ FORGET = Script.from_package("odimra.rating", "lua/forget.lua")
 
 #: Points that one step writes.
 STEP = 500
-#: Points that are read without giving others a turn.
+#: Points that are read without giving others a turn, and bytes that a point has at least.
 AT_ONCE = 500
+LEAST_BYTES = 100
 #: Periods that one step forgets.
 FORGOTTEN = 100
 #: The field of a frame that holds all points which were rated together; others were pushed since.
@@ -215,11 +216,13 @@ class Usage:
         replies = await asyncio.gather(
             *(self._store.call("HGETALL", self.frame(scope, begin)) for begin in begins)
         )
+        frames = [_pairs(reply) for reply in replies]
+        # How many points there are is not to be seen: many of them are one value.
+        size = sum(len(value) for frame in frames for value in frame.values()) // LEAST_BYTES
         return await beside(
-            sum(map(len, replies)),
+            size,
             lambda: [
-                _samples(scope, begin, _pairs(reply))
-                for begin, reply in zip(begins, replies, strict=True)
+                _samples(scope, begin, frame) for begin, frame in zip(begins, frames, strict=True)
             ],
         )
 
