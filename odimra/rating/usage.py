@@ -103,12 +103,6 @@ class Used:
         """The points, read."""
         return [Sample.load(self.scope, self.begin, *one) for one in self.points]
 
-    def parsed(self) -> list[Any]:
-        """Return all values of the points: what is known by and what is kept of each in turn."""
-        values = [value for point in self.points for value in point]
-        found: list[Any] = orjson.loads(b"[" + b",".join(values) + b"]")
-        return found
-
 
 class Usage:
     """All usage and all frames; ``period`` is how long a period is, in seconds.
@@ -232,15 +226,6 @@ async def beside(size: int, work: Callable[[], T], at_once: int = AT_ONCE) -> T:
     if size <= at_once:
         return work()
     return await asyncio.get_running_loop().run_in_executor(None, work)
-
-
-def rated_together(points: Iterable[tuple[bytes, bytes]], prices: Iterable[Decimal]) -> bytes:
-    """Return points with their prices as a frame keeps them."""
-    rated = [
-        b'[%b,%b,"%b"]' % (*point, str(price).encode())
-        for point, price in zip(points, prices, strict=True)
-    ]
-    return b"[" + b",".join(rated) + b"]"
 
 
 def _samples(scope: str, begin: int, kept: dict[bytes, bytes]) -> list[Sample]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 
 from odimra.engine.patience import patiently
 from odimra.rating.book import Book
 from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
-from odimra.rating.usage import Usage, Used, beside, rated_together
+from odimra.rating.usage import Usage, Used, beside
 from odimra.store import Script, Store
 
 RATE = Script.from_package("odimra.jobs.reprocess", "lua/rate.lua")
@@ -77,12 +76,9 @@ class Rater:
     ) -> list[str | bytes | int]:
         args: list[str | bytes | int] = []
         for period in used:
-            cost = book.hashmap(scope, period.begin).cost
-            parsed, prices = period.parsed(), []
-            for known_by, kept in zip(parsed[::2], parsed[1::2], strict=True):
-                # What is kept of a point: end, quantity, unit, metadata.
-                prices.append(cost(known_by[0], Decimal(kept[1]), known_by[1], kept[3], skipped))
-            frame = rated_together(period.points, prices) if prices else b""
+            frame: bytes = b""
+            if period.points:
+                frame = book.pricing(scope, period.begin).frame(period.points, skipped)
             args += (period.begin, period.mark, frame)
         return args
 
