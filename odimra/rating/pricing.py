@@ -7,7 +7,7 @@ Built once for a :class:`~odimra.rating.hashmap.Hashmap`; called by what rates, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -29,26 +29,27 @@ class Pricing:
         self._by_name: dict[bytes, Cell] = room.holds({})
         self._cells: dict[tuple[str | None, ...], Cell] = room.holds({})
 
-    def frame(self, points: Iterable[tuple[bytes, bytes]], skipped: set[str]) -> bytes:
+    def frame(self, points: Mapping[bytes, bytes], skipped: set[str]) -> bytes:
         """Return points with their prices, as a frame keeps those that are rated together.
 
-        A point is what it is known by and what is kept of it. Names of attributes that rules need
+        A point is what is kept of it, by what it is known by. Names of attributes that rules need
         as numbers and that are none are added to ``skipped``.
         """
-        by_name, rated = self._by_name, []
+        by_name, names = self._by_name, sorted(points)
+        all_kept, prices = [points[name] for name in names], []
         with localcontext(ARITHMETIC):
-            for known_by, kept in points:
+            for name, kept in zip(names, all_kept, strict=True):
                 # [end,"quantity","unit",{metadata}]: a quantity has no quotes within.
                 _, qty, rest = kept.split(b'"', 2)
-                cell = by_name.get(known_by)
-                shares = None if cell is None else cell.get(rest)
-                if shares is None:
-                    shares = self._read(known_by, kept, rest)
+                try:
+                    shares = by_name[name][rest]
+                except KeyError:
+                    shares = self._read(name, kept, rest)
                 if shares.odd:
                     skipped |= shares.odd
-                price = str(shares.price(Decimal(qty.decode())))
-                rated.append(b'[%b,%b,"%b"]' % (known_by, kept, price.encode()))
-        return b"[" + b",".join(rated) + b"]"
+                prices.append(str(shares.price(Decimal(qty.decode()))))
+        columns = b",".join(names), b",".join(all_kept), '","'.join(prices).encode()
+        return b'[[%b],[%b],["%b"]]' % columns
 
     def _read(self, known_by: bytes, kept: bytes, rest: bytes) -> Shares:
         """Read a point that was not there before; return what the rules make of it."""

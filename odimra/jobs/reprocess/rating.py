@@ -22,10 +22,9 @@ RATE = Script.from_package("odimra.jobs.reprocess", "lua/rate.lua")
 OK, FENCED, ORDER, INACTIVE, CHANGED = "ok", "fenced", "order", "inactive", "changed"
 
 
-#: Points that are rated without giving others in this worker a turn: some 10 ms.
-AT_ONCE = 3000
-#: Points that one step should rate; a period that has more is rated by one all the same.
-MOST_POINTS = 20_000
+#: Points that one step should rate: some 10 ms, in which others in this worker have no turn. A
+#: period that has more is rated by one step all the same, beside the event loop.
+MOST_POINTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Rater:
             book = await patiently(self._rules.book)
             used = await patiently(lambda: self._usage.read_used(scope, begins))
             work = partial(self._frames, book, scope, used, skipped)
-            args = await beside(sum(len(one.points) for one in used), work, AT_ONCE)
+            args = await beside(sum(len(one.points) for one in used), work, MOST_POINTS)
             said = await patiently(lambda: self._step(scope, step, args))  # noqa: B023
             if said != CHANGED:
                 return said
