@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from odimra.rating.errors import RuleMissing
-from odimra.rating.hashmap import Hashmap, MappingRule, ThresholdRule
+from odimra.rating.hashmap import Hashmap, MappingRule, Room, ThresholdRule
+from odimra.rating.pricing import Pricing
 
 SERVICE, FIELD, GROUP, MAPPING, THRESHOLD, MODULE = (
     "service",
@@ -34,7 +35,8 @@ class Book:
 
     rev: int
     entities: dict[str, dict[str, Entity]]
-    _compiled: dict[tuple[str | None, int], Hashmap] = field(default_factory=dict)
+    _compiled: dict[tuple[str | None, int], Pricing] = field(default_factory=dict)
+    _room: Room = field(default_factory=Room)
     _edges: list[int] | None = None
     _tenants: frozenset[str | None] | None = None
 
@@ -64,6 +66,10 @@ class Book:
 
     def hashmap(self, scope: str, at: int) -> Hashmap:
         """Return the rules for a scope and a period that begins at ``at``."""
+        return self.pricing(scope, at).hashmap
+
+    def pricing(self, scope: str, at: int) -> Pricing:
+        """Return the prices for a scope and a period that begins at ``at``."""
         # They are the same from one start or end of a mapping to the next.
         if self._edges is None:
             edges = {
@@ -82,12 +88,13 @@ class Book:
             # Periods come in order and scopes one by one: those of before are done with.
             if len(self._compiled) >= MOST_COMPILED:
                 self._compiled.clear()
-            found = self._compiled[key] = self._compile(scope, at)
+                self._room = Room()
+            found = self._compiled[key] = Pricing(self._compile(scope, at))
         return found
 
     def _compile(self, scope: str, at: int) -> Hashmap:
         if not self.enabled():
-            return Hashmap((), (), scope=scope, at=at)
+            return Hashmap((), (), scope=scope, at=at, room=self._room)
         mappings, thresholds = [], []
         for one in self.live(MAPPING):
             service, attribute = self._parent(one)
@@ -117,7 +124,7 @@ class Book:
                     one["tenant_id"],
                 )
             )
-        return Hashmap(mappings, thresholds, scope=scope, at=at)
+        return Hashmap(mappings, thresholds, scope=scope, at=at, room=self._room)
 
     def _parent(self, one: Mapping[str, Any]) -> tuple[str, str | None]:
         if one["field_id"] is None:

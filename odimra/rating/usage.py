@@ -22,15 +22,18 @@ from odimra.store import Script, Store
 T = TypeVar("T")
 
 PUSH = Script.from_package("odimra.rating", "lua/push.lua")
+FITTING = Script.from_package("odimra.rating", "lua/fitting.lua")
 FORGET = Script.from_package("odimra.rating", "lua/forget.lua")
 
 #: Points that one step writes.
 STEP = 500
-#: Points that are read without giving others a turn.
+#: Points that are read without giving others a turn, and bytes that a point has at least.
 AT_ONCE = 500
+LEAST_BYTES = 100
 #: Periods that one step forgets.
 FORGOTTEN = 100
-#: The field of a frame that holds all points which were rated together; others were pushed since.
+#: The field of a frame that holds all points which were rated together: a list of what they are
+#: known by, one of what is kept of them, one of their prices. Others were pushed since.
 TOGETHER = b"="
 #: The field of a usage hash that changes with every push: no point is called so.
 MARK = b"#"
@@ -87,26 +90,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The usage of a period: its points in order, and a mark that changes when there are more.
+    """The usage of a period: its points, and a mark that changes when there are more.
 
-    A point is what it is known by and what is kept of it, JSON both.
+    A point is what is kept of it, by what it is known by, JSON both.
     """
 
     scope: str
     begin: int
     mark: str
-    points: Sequence[tuple[bytes, bytes]]
+    points: Mapping[bytes, bytes]
 
     @property
     def samples(self) -> list[Sample]:
-        """The points, read."""
-        return [Sample.load(self.scope, self.begin, *one) for one in self.points]
-
-    def parsed(self) -> list[Any]:
-        """Return all values of the points: what is known by and what is kept of each in turn."""
-        values = [value for point in self.points for value in point]
-        found: list[Any] = orjson.loads(b"[" + b",".join(values) + b"]")
-        return found
+        """The points in order, read."""
+        points = sorted(self.points.items())
+        return [Sample.load(self.scope, self.begin, *one) for one in points]
 
 
 class Usage:
@@ -178,15 +176,10 @@ class Usage:
 
     async def fitting(self, scope: str, begins: Sequence[int], most: int) -> int:
         """Return of how many periods, one at least, the points are not more than ``most``."""
-        counts = await asyncio.gather(
-            *(self._store.call("HLEN", self.used(scope, begin)) for begin in begins)
+        fit: int = await self._store.script(
+            FITTING, keys=[self.all], args=[self.used(scope, 0)[:-1], most, *begins]
         )
-        total = 0
-        for at, count in enumerate(counts):
-            total += count
-            if total > most:
-                return max(1, at)
-        return len(begins)
+        return fit
 
     async def read_used(self, scope: str, begins: Sequence[int]) -> list[Used]:
         """Return the usage of periods."""
@@ -197,7 +190,7 @@ class Usage:
         for begin, reply in zip(begins, replies, strict=True):
             kept = _pairs(reply)
             mark = kept.pop(MARK, b"0").decode()
-            found.append(Used(scope, begin, mark, [(name, kept[name]) for name in sorted(kept)]))
+            found.append(Used(scope, begin, mark, kept))
         return found
 
     async def periods(
@@ -215,11 +208,13 @@ class Usage:
         replies = await asyncio.gather(
             *(self._store.call("HGETALL", self.frame(scope, begin)) for begin in begins)
         )
+        frames = [_pairs(reply) for reply in replies]
+        # How many points there are is not to be seen: many of them are one value.
+        size = sum(len(value) for frame in frames for value in frame.values()) // LEAST_BYTES
         return await beside(
-            sum(map(len, replies)),
+            size,
             lambda: [
-                _samples(scope, begin, _pairs(reply))
-                for begin, reply in zip(begins, replies, strict=True)
+                _samples(scope, begin, frame) for begin, frame in zip(begins, frames, strict=True)
             ],
         )
 
@@ -231,18 +226,9 @@ async def beside(size: int, work: Callable[[], T], at_once: int = AT_ONCE) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
-def rated_together(points: Iterable[tuple[bytes, bytes]], prices: Iterable[Decimal]) -> bytes:
-    """Return points with their prices as a frame keeps them."""
-    rated = [
-        b'[%b,%b,"%b"]' % (*point, str(price).encode())
-        for point, price in zip(points, prices, strict=True)
-    ]
-    return b"[" + b",".join(rated) + b"]"
-
-
 def _samples(scope: str, begin: int, kept: dict[bytes, bytes]) -> list[Sample]:
-    together = orjson.loads(kept.pop(TOGETHER, b"[]"))
-    for known_by, (end, qty, unit, metadata), price in together:
+    together = orjson.loads(kept.pop(TOGETHER, b"[[],[],[]]"))
+    for known_by, (end, qty, unit, metadata), price in zip(*together, strict=True):
         name = orjson.dumps(known_by, option=orjson.OPT_SORT_KEYS)
         # What was pushed since is in its place.
         if name not in kept:

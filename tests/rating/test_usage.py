@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,29 @@ async def read(usage: Usage, begin: int, scope: str = "p1") -> list[Sample]:
 async def frame(usage: Usage, begin: int, scope: str = "p1") -> list[Sample]:
     (found,) = await usage.read_frames(scope, [begin])
     return found
+
+
+# Read
+
+
+async def test_many_points_that_were_rated_together_are_read_beside_the_event_loop(
+    store: Store, usage: Usage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await usage.push(sample("p1", 0, str(n), id=str(n)) for n in range(2000))
+    async with Yard(store) as yard:
+        await yard.scope("p1", LAST)
+        yard.work()
+        await yard.ended(await yard.reprocess(["p1"], 0, 0))
+    threads = set[int]()
+    load = Sample.load
+
+    def seen(*args: Any) -> Sample:
+        threads.add(threading.get_ident())
+        return load(*args)
+
+    monkeypatch.setattr(Sample, "load", seen)
+    assert len(await frame(usage, 0)) == 2000
+    assert threads and threading.get_ident() not in threads
 
 
 # Pushed once, pushed again

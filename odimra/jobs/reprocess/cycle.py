@@ -20,7 +20,7 @@ from odimra.store import StoreUnavailable
 log = logging.getLogger(__name__)
 
 #: Periods of a scope that are rated before it is another one's turn.
-AT_A_TIME = 24
+AT_A_TIME = 100
 
 
 @dataclass(frozen=True, slots=True)

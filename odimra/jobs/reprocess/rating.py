@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 
 from odimra.engine.patience import patiently
 from odimra.rating.book import Book
 from odimra.rating.rules import Rules
 from odimra.rating.scopes import Scopes
-from odimra.rating.usage import Usage, Used, beside, rated_together
+from odimra.rating.usage import Usage, Used, beside
 from odimra.store import Script, Store
 
 RATE = Script.from_package("odimra.jobs.reprocess", "lua/rate.lua")
@@ -23,10 +22,9 @@ RATE = Script.from_package("odimra.jobs.reprocess", "lua/rate.lua")
 OK, FENCED, ORDER, INACTIVE, CHANGED = "ok", "fenced", "order", "inactive", "changed"
 
 
-#: Points that are rated without giving others in this worker a turn: some 10 ms.
-AT_ONCE = 3000
-#: Points that one step should rate; a period that has more is rated by one all the same.
-MOST_POINTS = 20_000
+#: Points that one step should rate: some 10 ms, in which others in this worker have no turn. A
+#: period that has more is rated by one step all the same, beside the event loop.
+MOST_POINTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Rater:
             book = await patiently(self._rules.book)
             used = await patiently(lambda: self._usage.read_used(scope, begins))
             work = partial(self._frames, book, scope, used, skipped)
-            args = await beside(sum(len(one.points) for one in used), work, AT_ONCE)
+            args = await beside(sum(len(one.points) for one in used), work, MOST_POINTS)
             said = await patiently(lambda: self._step(scope, step, args))  # noqa: B023
             if said != CHANGED:
                 return said
@@ -77,12 +75,9 @@ class Rater:
     ) -> list[str | bytes | int]:
         args: list[str | bytes | int] = []
         for period in used:
-            cost = book.hashmap(scope, period.begin).cost
-            parsed, prices = period.parsed(), []
-            for known_by, kept in zip(parsed[::2], parsed[1::2], strict=True):
-                # What is kept of a point: end, quantity, unit, metadata.
-                prices.append(cost(known_by[0], Decimal(kept[1]), known_by[1], kept[3], skipped))
-            frame = rated_together(period.points, prices) if prices else b""
+            frame: bytes = b""
+            if period.points:
+                frame = book.pricing(scope, period.begin).frame(period.points, skipped)
             args += (period.begin, period.mark, frame)
         return args
 

@@ -14,8 +14,8 @@ from odimra.tasks import Fenced, Result, TaskMessage, states
 CANNOT = "Odimra.1.0.ReprocessStopped"
 SKIPPED = "Odimra.1.0.ThresholdSkipped"
 
-#: Periods that one step rates; how often is told how far a window is, in ms.
-PERIODS = 24
+#: Periods that one step rates at most; how often is told how far a window is, in ms.
+PERIODS = 100
 TELL_MS = 1000
 
 
