@@ -26,11 +26,16 @@ at = 7
 while at <= #ARGV do
   local begin, points = ARGV[at], ARGV[at + 2]
   local frame = ARGV[2] .. 'rating:frame:' .. of_scope .. begin
-  redis.call('DEL', frame)
-  if points ~= '' then
+  local fields = redis.call('HLEN', frame)
+  -- Most often there is one already with nothing but what was rated before.
+  if points == '' or fields > 1 or (fields == 1 and redis.call('HEXISTS', frame, '=') == 0) then
+    redis.call('DEL', frame)
+  end
+  if points == '' then redis.call('ZREM', KEYS[3], begin)
+  else
     redis.call('HSET', frame, '=', points)
-    redis.call('ZADD', KEYS[3], begin, begin)
-  else redis.call('ZREM', KEYS[3], begin) end
+    if fields == 0 then redis.call('ZADD', KEYS[3], begin, begin) end
+  end
   at = at + 3
 end
 redis.call('HSET', KEYS[2], ARGV[4], ARGV[6])
