@@ -26,14 +26,17 @@ at = 7
 while at <= #ARGV do
   local begin, points = ARGV[at], ARGV[at + 2]
   local frame = ARGV[2] .. 'rating:frame:' .. of_scope .. begin
-  local fields = redis.call('HLEN', frame)
-  -- Most often there is one already with nothing but what was rated before.
-  if points == '' or fields > 1 or (fields == 1 and redis.call('HEXISTS', frame, '=') == 0) then
+  if points == '' then
     redis.call('DEL', frame)
-  end
-  if points == '' then redis.call('ZREM', KEYS[3], begin)
+    redis.call('ZREM', KEYS[3], begin)
   else
-    redis.call('HSET', frame, '=', points)
+    local fields = redis.call('HLEN', frame)
+    -- What was pushed since it was rated before is among these points.
+    if fields > 1 then redis.call('DEL', frame) end
+    if redis.call('HSET', frame, '=', points) == 1 and fields == 1 then
+      redis.call('DEL', frame)
+      redis.call('HSET', frame, '=', points)
+    end
     if fields == 0 then redis.call('ZADD', KEYS[3], begin, begin) end
   end
   at = at + 3
