@@ -1,7 +1,7 @@
 """The floor of rating: the same rules on the same points, in memory, by a loop without a store.
 
-``python -m benchmarks.rate_plain PERIODS POINTS`` prints the seconds that it took and the sum of
-all prices. It follows the rules one by one as the reference words them; it reads nothing, writes
+``python -m benchmarks.rate_plain RULES PERIODS POINTS`` prints the seconds that it took and the sum
+of all prices. It follows the rules one by one as the reference words them; it reads nothing, writes
 nothing, and keeps no place.
 """
 
@@ -20,21 +20,26 @@ Level = tuple[Decimal, str, Decimal]
 Groups = list[tuple[list[Mapping], list[Level]]]
 
 
-def rules() -> dict[str, Groups]:
+def groups(rules: load.Rules) -> dict[str, Groups]:
     """Return the rules of each metric, by group."""
     found: dict[str, Groups] = {}
-    for metric, cost in load.COSTS.items():
+    for metric, cost in rules.costs.items():
         mappings: list[Mapping] = [(None, None, "flat", cost)]
-        mappings += [("flavor", name, "rate", rate) for name, rate in load.RATES.items()]
-        levels = [(level, "rate", factor) for level, factor in reversed(load.LEVELS)]
-        found[metric] = [(mappings, levels), ([(None, None, "flat", load.SURCHARGE)], [])]
+        levels: list[Level] = []
+        if rules.fields:
+            mappings += [("flavor", name, "rate", rate) for name, rate in load.RATES.items()]
+        if rules.levels:
+            levels = [(level, "rate", factor) for level, factor in reversed(load.LEVELS)]
+        found[metric] = [(mappings, levels)]
+        if rules.groups:
+            found[metric].append(([(None, None, "flat", load.SURCHARGE)], []))
     return found
 
 
-def price(groups: Groups, qty: Decimal, attributes: dict[str, str]) -> Decimal:
+def price(by_group: Groups, qty: Decimal, attributes: dict[str, str]) -> Decimal:
     """Return what a point costs."""
     total = Decimal(0)
-    for mappings, levels in groups:
+    for mappings, levels in by_group:
         flat, rate = Decimal(0), Decimal(1)
         for field, value, kind, cost in mappings:
             if field is not None and attributes.get(field) != value:
@@ -52,16 +57,16 @@ def price(groups: Groups, qty: Decimal, attributes: dict[str, str]) -> Decimal:
     return total
 
 
-def main(periods: int, count: int) -> None:
+def main(rules: load.Rules, periods: int, count: int) -> None:
     """Rate every point once."""
     every = [
         (one["metric"], Decimal(one["qty"]), {**one["metadata"], **one["groupby"]})
         for scope in range(load.SCOPES)
         for period in range(periods)
-        for one in load.points(scope, period, count)
+        for one in load.points(rules, scope, period, count)
     ]
     started, total = time.monotonic(), Decimal(0)
-    by_metric, prices = rules(), []
+    by_metric, prices = groups(rules), []
     for metric, qty, attributes in every:
         found = price(by_metric[metric], qty, attributes)
         prices.append(found)
@@ -70,4 +75,4 @@ def main(periods: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(load.SETS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3]))

@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,10 +26,15 @@ from odimra.rating.usage import Sample, Usage
 from odimra.store import Store, StoreOptions
 from tests.support.service import CHECKOUT, clean_environment
 
-#: Periods of each scope, and points in each.
+#: Periods of each scope, and points in each, where workers are compared.
 PERIODS, POINTS = 1000, 50
+#: The same where sets of rules are.
+SIZES = ((2000, 10), (20, 1000))
+#: Periods whose usage is pushed at the same time.
+TOGETHER = 50
 ROOT = "/v1/rating/module_config/hashmap"
 PATIENCE = 600.0
+AIM = 0.5
 
 
 def _time(period: int) -> str:
@@ -43,8 +49,8 @@ def _made(stack: targets.Stack, path: str, body: dict[str, Any]) -> Any:
     return answer.body
 
 
-def rules(stack: targets.Stack) -> None:
-    """Make the rules, which hold since long ago."""
+def prepare(stack: targets.Stack, sets: Iterable[load.Rules]) -> None:
+    """Make the rules, which hold since long ago, and the scopes, which were rated long ago."""
     group = _made(stack, f"{ROOT}/groups", {"name": "surcharge"})["group_id"]
     since = {"start": "2000-01-01T00:00:00"}
 
@@ -52,42 +58,63 @@ def rules(stack: targets.Stack) -> None:
         body = {"type": kind, "cost": str(cost), **since, **more}
         _made(stack, f"{ROOT}/mappings?force=true", body)
 
-    for metric, cost in load.COSTS.items():
-        service = _made(stack, f"{ROOT}/services", {"name": metric})["service_id"]
-        flavor = _made(stack, f"{ROOT}/fields", {"name": "flavor", "service_id": service})
-        mapping("flat", cost, service_id=service)
-        mapping("flat", load.SURCHARGE, service_id=service, group_id=group)
-        for name, rate in load.RATES.items():
-            mapping("rate", rate, field_id=flavor["field_id"], value=name)
-        for level, factor in load.LEVELS:
-            body = {"type": "rate", "cost": str(factor), "level": str(level), "service_id": service}
-            _made(stack, f"{ROOT}/thresholds", body)
+    for rules in sets:
+        for metric, cost in rules.costs.items():
+            service = _made(stack, f"{ROOT}/services", {"name": metric})["service_id"]
+            mapping("flat", cost, service_id=service)
+            if rules.groups:
+                mapping("flat", load.SURCHARGE, service_id=service, group_id=group)
+            if rules.fields:
+                flavor = _made(stack, f"{ROOT}/fields", {"name": "flavor", "service_id": service})
+                for name, rate in load.RATES.items():
+                    mapping("rate", rate, field_id=flavor["field_id"], value=name)
+            if rules.levels:
+                for level, factor in load.LEVELS:
+                    _made(
+                        stack,
+                        f"{ROOT}/thresholds",
+                        {
+                            "type": "rate",
+                            "cost": str(factor),
+                            "level": str(level),
+                            "service_id": service,
+                        },
+                    )
+        for scope in rules.scopes:
+            body = {"scope_id": scope, "last_processed_timestamp": "2100-01-01T00:00:00"}
+            _made(stack, "/v2/scope", body)
 
 
-async def fill(url: str, periods: int, count: int) -> None:
+async def fill(url: str, sets: Iterable[load.Rules], periods: int, count: int) -> None:
     """Push the usage of all scopes."""
     store = await Store.open(StoreOptions(url))
     usage = Usage(store, period=load.PERIOD)
-    for scope in range(load.SCOPES):
-        for period in range(periods):
-            begin = load.START + period * load.PERIOD
-            await usage.push(
-                Sample(
-                    f"p{scope}",
-                    one["metric"],
-                    begin,
-                    begin + load.PERIOD,
-                    Point(Decimal(one["qty"]), "u", one["groupby"], one["metadata"]),
-                )
-                for one in load.points(scope, period, count)
+
+    async def push(rules: load.Rules, scope: int, period: int) -> None:
+        begin = load.START + period * load.PERIOD
+        await usage.push(
+            Sample(
+                rules.scopes[scope],
+                one["metric"],
+                begin,
+                begin + load.PERIOD,
+                Point(Decimal(one["qty"]), "u", one["groupby"], one["metadata"]),
             )
+            for one in load.points(rules, scope, period, count)
+        )
+
+    for rules in sets:
+        for scope in range(load.SCOPES):
+            for first in range(0, periods, TOGETHER):
+                some = range(first, min(periods, first + TOGETHER))
+                await asyncio.gather(*(push(rules, scope, period) for period in some))
     await store.close()
 
 
-def rate_again(stack: targets.Stack, periods: int) -> float:
-    """Have all periods of all scopes rated again; return the seconds that it took."""
+def rate_again(stack: targets.Stack, rules: load.Rules, periods: int) -> float:
+    """Have all periods of the scopes of a set rated again; return the seconds that it took."""
     body = {
-        "scope_ids": "ALL",
+        "scope_ids": rules.scopes,
         "start_reprocess_time": _time(0),
         "end_reprocess_time": _time(periods - 1),
         "reason": "bench",
@@ -104,12 +131,12 @@ def rate_again(stack: targets.Stack, periods: int) -> float:
     return time.monotonic() - started
 
 
-def floor(periods: int, count: int) -> tuple[float, Decimal]:
+def floor(rules: load.Rules, periods: int, count: int) -> tuple[float, Decimal]:
     """Return the seconds of the plain loop, and what all costs."""
     done = subprocess.run(
         [
             *(*pinned(SERVER_CORE), sys.executable, "-m", "benchmarks.rate_plain"),
-            *(str(periods), str(count)),
+            *(rules.name, str(periods), str(count)),
         ],
         cwd=CHECKOUT,
         env=clean_environment(PYTHONPATH=str(CHECKOUT)),
@@ -121,49 +148,101 @@ def floor(periods: int, count: int) -> tuple[float, Decimal]:
     return float(seconds), Decimal(total)
 
 
-def _check(stack: targets.Stack, total: Decimal, periods: int) -> None:
-    answer = stack.client.get(f"/v2/summary?begin={_time(0)}&end={_time(periods)}")
+def _check(stack: targets.Stack, rules: load.Rules, total: Decimal, periods: int) -> None:
+    filters = ",".join(f"project_id:{scope}" for scope in rules.scopes)
+    answer = stack.client.get(
+        f"/v2/summary?begin={_time(0)}&end={_time(periods)}&filters={filters}"
+    )
     columns, (row,) = answer.body["columns"], answer.body["results"]
     rate = row[columns.index("rate")]
     if abs(Decimal(str(rate)) - total) > total / 10**12:
         raise RuntimeError(f"the service comes to {rate}, the plain loop to {total}")
 
 
+@contextmanager
+def _filled(
+    sets: Sequence[load.Rules], periods: int, count: int, workers: int
+) -> Iterator[targets.Stack]:
+    """A service with so many workers, on one core if it is one, that has rated all once."""
+    settings = {
+        # A worker would take all scopes for itself, and they would share its one core.
+        "engine": {"worker_processes": workers, "concurrency": load.SCOPES // workers},
+        "rating": {"keep_hours": 0},
+    }
+    with targets.stack(settings, pinned_to=None if workers == 1 else ()) as stack:
+        prepare(stack, sets)
+        asyncio.run(fill(stack.store_url, sets, periods, count))
+        for rules in sets:
+            rate_again(stack, rules, periods)
+        yield stack
+
+
+class _Found:
+    """What the rounds of one row have found."""
+
+    def __init__(self, name: str, where: str, aim: float | None) -> None:
+        self._name, self._where, self._aim = name, where, aim
+        self._mine: list[float] = []
+        self._plain: list[float] = []
+
+    def measure(
+        self, plan: Plan, stack: targets.Stack, rules: load.Rules, periods: int, count: int
+    ) -> None:
+        """Do a round: the service, then the plain loop."""
+        took = rate_again(stack, rules, periods)
+        bare, total = floor(rules, periods, count)
+        _check(stack, rules, total, periods)
+        points = load.SCOPES * periods * count
+        self._mine.append(points / took)
+        self._plain.append(points / bare)
+        plan.tell(f"{self._name}: {points / took:,.0f} points/s, plain {points / bare:,.0f}/s")
+
+    def row(self) -> Row:
+        """Return the row: the median of the ratios of each round."""
+        mine, plain = statistics.median(self._mine), statistics.median(self._plain)
+        ratios = [one / bare for one, bare in zip(self._mine, self._plain, strict=True)]
+        note = (
+            f"{mine:,.0f} points/s, plain {plain:,.0f}/s; API, workers and store on {self._where}"
+        )
+        return Row(self._name, statistics.median(ratios), "ratio", self._aim, note=note)
+
+
 def rating(plan: Plan) -> list[Row]:
     """Points rated again per second by one worker and by two, against the plain loop."""
-    found: list[Row] = []
-    for workers, cores in ((1, None), (2, ())):
-        values, rates = [], []
-        settings = {
-            # A worker would take all scopes for itself, and they would share its one core.
-            "engine": {"worker_processes": workers, "concurrency": load.SCOPES // workers},
-            "rating": {"keep_hours": 0},
-        }
-        with targets.stack(settings, pinned_to=cores) as stack:
-            rules(stack)
-            for scope in range(load.SCOPES):
-                scope_body = {
-                    "scope_id": f"p{scope}", "last_processed_timestamp": "2100-01-01T00:00:00",
-                }  # fmt: skip
-                _made(stack, "/v2/scope", scope_body)
-            asyncio.run(fill(stack.store_url, PERIODS, POINTS))
-            rate_again(stack, PERIODS)
+    rows: list[Row] = []
+    for workers, name, where in (
+        (1, "rating_again_1_worker", "one core"),
+        (2, "rating_again_2_workers", "all cores"),
+    ):
+        found = _Found(name, where, AIM)
+        with _filled([load.ALL], PERIODS, POINTS, workers) as stack:
             for _ in range(min(plan.rounds, 5)):
-                took = rate_again(stack, PERIODS)
-                bare, total = floor(PERIODS, POINTS)
-                _check(stack, total, PERIODS)
-                count = load.SCOPES * PERIODS * POINTS
-                plan.tell(f"{count / took:,.0f} points/s, plain {count / bare:,.0f}/s")
-                values.append(bare / took)
-                rates.append((count / took, count / bare))
-        mine, plain = (statistics.median(one) for one in zip(*rates, strict=True))
-        where = "one core" if cores is None else "all cores"
-        note = f"{mine:,.0f} points/s, plain {plain:,.0f}/s; API, workers and store on {where}"
-        name = f"rating_again_{workers}_worker{'s' if workers > 1 else ''}"
-        found.append(Row(name, statistics.median(values), "ratio", 0.5, note=note))
-    return found
+                found.measure(plan, stack, load.ALL, PERIODS, POINTS)
+        rows.append(found.row())
+    return rows
+
+
+def sets_of_rules(plan: Plan) -> list[Row]:
+    """Points rated again per second by sets of rules and by size, against the plain loop."""
+    rows: list[Row] = []
+    sets = list(load.SETS.values())
+    for periods, count in SIZES:
+        found = {
+            # Where the rules are next to nothing, this is what the store costs: that has no aim.
+            one.name: _Found(
+                f"rating_{one.name}_{count}", "one core", AIM if one is load.ALL else None
+            )
+            for one in sets
+        }
+        with _filled(sets, periods, count, 1) as stack:
+            for _ in range(min(plan.rounds, 5)):
+                for rules in sets:
+                    found[rules.name].measure(plan, stack, rules, periods, count)
+        rows += [one.row() for one in found.values()]
+    return rows
 
 
 ROWS: dict[Callable[[Plan], list[Row]], Sequence[str]] = {
     rating: ("rating_again_1_worker", "rating_again_2_workers"),
+    sets_of_rules: [f"rating_{name}_{count}" for _, count in SIZES for name in load.SETS],
 }

@@ -17,7 +17,8 @@ from odimra.rating.model import ARITHMETIC, ONE, ZERO, Point
 
 FLAT: Final = "flat"
 RATE: Final = "rate"
-#: Things that are kept of what was worked out before, by all hashmaps of a book: some 20 MB.
+#: Things that are kept of what was worked out before, by all hashmaps of a book: some 20 MB where
+#: there is little metadata.
 MOST_KNOWN: Final = 50_000
 
 #: What a point has by the names that the rules of its metric look at.

@@ -14,7 +14,7 @@ from odimra.jobs.reprocess.cycle import Cycle, CycleOptions
 from odimra.jobs.reprocess.rating import OK, Rater, Step
 from odimra.rating.errors import TooMany
 from odimra.rating.model import Point
-from odimra.rating.usage import STEP, Sample, Usage, Used
+from odimra.rating.usage import SMALL, STEP, Sample, Usage, Used
 from odimra.store import Store
 from tests.fakes import FakeClock
 from tests.rating.yard import PERIOD, Yard, sample
@@ -70,6 +70,28 @@ async def test_many_points_that_were_rated_together_are_read_beside_the_event_lo
     monkeypatch.setattr(Sample, "load", seen)
     assert len(await frame(usage, 0)) == 2000
     assert threads and threading.get_ident() not in threads
+
+
+async def test_small_and_large_periods_are_read_in_their_order(usage: Usage) -> None:
+    counts = [1, SMALL + 1, 0, SMALL, 3 * SMALL, 2]
+    for number, count in enumerate(counts):
+        await usage.push(sample("p1", number * PERIOD, str(n), id=str(n)) for n in range(count))
+    begins = [number * PERIOD for number in range(len(counts))]
+    found = await usage.read_used("p1", begins)
+    assert [one.begin for one in found] == begins
+    assert [len(one.samples) for one in found] == [len(one.points) for one in found] == counts
+    assert [one.mark for one in found] == ["1", "1", "0", "1", "1", "1"]
+
+
+@pytest.mark.parametrize(("most", "fit"), [(1, 1), (4, 1), (5, 3), (14, 3), (15, 4)])
+async def test_of_periods_that_follow_each_other_as_many_fit_as_have_so_many_points(
+    usage: Usage, most: int, fit: int
+) -> None:
+    # A push marks its period, which counts as one more.
+    for number, count in enumerate((2, 1, 0, 9)):
+        await usage.push(sample("p1", number * PERIOD, id=str(n)) for n in range(count))
+    begins = [number * PERIOD for number in range(4)]
+    assert await usage.fitting("p1", begins, most) == fit
 
 
 # Pushed once, pushed again

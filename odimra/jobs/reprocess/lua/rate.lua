@@ -26,11 +26,19 @@ at = 7
 while at <= #ARGV do
   local begin, points = ARGV[at], ARGV[at + 2]
   local frame = ARGV[2] .. 'rating:frame:' .. of_scope .. begin
-  redis.call('DEL', frame)
-  if points ~= '' then
-    redis.call('HSET', frame, '=', points)
-    redis.call('ZADD', KEYS[3], begin, begin)
-  else redis.call('ZREM', KEYS[3], begin) end
+  if points == '' then
+    redis.call('DEL', frame)
+    redis.call('ZREM', KEYS[3], begin)
+  else
+    local fields = redis.call('HLEN', frame)
+    -- What was pushed since it was rated before is among these points.
+    if fields > 1 then redis.call('DEL', frame) end
+    if redis.call('HSET', frame, '=', points) == 1 and fields == 1 then
+      redis.call('DEL', frame)
+      redis.call('HSET', frame, '=', points)
+    end
+    if fields == 0 then redis.call('ZADD', KEYS[3], begin, begin) end
+  end
   at = at + 3
 end
 redis.call('HSET', KEYS[2], ARGV[4], ARGV[6])
