@@ -146,7 +146,9 @@ def count(
     guess. ``period`` and ``gap`` in ms.
     """
     start, end = place.at, reading.at
-    gained = ARITHMETIC.subtract(reading.kwh, place.kwh)
+    # Counters are rounded, not gains: so what is lost by it does not add up.
+    read = ARITHMETIC.quantize(reading.kwh, _KEPT)
+    gained = ARITHMETIC.subtract(read, place.kwh)
     counts = reading.meter == place.meter and gained >= 0
     if not counts:
         mean = ARITHMETIC.divide(ARITHMETIC.add(place.watts, reading.watts), Decimal(2))
@@ -175,7 +177,7 @@ def count(
         amid = place.amid or end - start > gap
         return replace(place, at=at, kwh=reached, begin=begin, drawn=drawn, amid=amid), found
     return (
-        Place(end, reading.kwh, reading.watts, reading.meter, place.scope, begin, drawn),
+        Place(end, read, reading.watts, reading.meter, place.scope, begin, drawn),
         found,
     )
 
@@ -261,7 +263,8 @@ class Meters:
             if payer == NOBODY:
                 return None, True
             # The first look: what was before that nobody pays.
-            now = Place(reading.at, reading.kwh, reading.watts, reading.meter, payer)
+            kwh = ARITHMETIC.quantize(reading.kwh, _KEPT)
+            now = Place(reading.at, kwh, reading.watts, reading.meter, payer)
             return {"machine": machine, "now": now.stored(), "points": []}, True
         place = Place.load(was)
         if reading.at <= place.at:
