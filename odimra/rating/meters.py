@@ -154,7 +154,7 @@ def count(
         mean = ARITHMETIC.divide(ARITHMETIC.add(place.watts, reading.watts), Decimal(2))
         gained = ARITHMETIC.divide(ARITHMETIC.multiply(mean, Decimal(end - start)), _OF_A_KWH)
     across = start // period != (end - 1) // period
-    guessed = not counts or (across and (place.amid or end - start > gap))
+    guessed = not counts or place.amid or (across and end - start > gap)
     begin, drawn = place.begin, dict(place.drawn)
     found: list[Drawn] = []
     at, had = start, ZERO

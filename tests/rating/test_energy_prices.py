@@ -97,7 +97,7 @@ async def test_the_kilowatt_hours_of_a_tenant_s_machines_have_their_price(store:
         await yard.rules.add_mapping({**new, "start": hours[1]}, by="ann", force=True)
         yard.work()
         task = await yard.ended(await yard.reprocess(["tenant"], hours[0], hours[-1]))
-        assert task.state == "Completed"
+        assert task.task_state == "Completed"
         again = await yard.sums("tenant")
         assert again[hours[0]] == sums[hours[0]]
         assert [again[hour] for hour in hours[1:-1]] == [2 * sums[hour] for hour in hours[1:-1]]

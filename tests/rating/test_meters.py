@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from odimra.rating.meters import MeterOptions, Meters, Place, Reading, count
+from odimra.rating.meters import PERIODS, MeterOptions, Meters, Place, Reading, count
 from odimra.rating.usage import Usage
 from odimra.store import Store, StoreUnavailable
 from tests.fakes import FakeClock
@@ -227,6 +227,19 @@ async def test_of_a_gap_only_the_share_of_each_period_is_a_guess(
     clock.advance(0.5 * PERIOD)
     await desk.look()
     assert await desk.points() == {(0, "a"): ("0.18", "3600"), (1, "a"): ("0.18", "3600")}
+
+
+async def test_the_end_of_a_gap_that_takes_several_steps_is_a_guess_too(
+    store: Store, clock: FakeClock
+) -> None:
+    desk = Desk(store, clock, Draw(clock, a=360))
+    await desk.look()
+    clock.advance(PERIODS * PERIOD + 10)
+    await desk.look()
+    points = await desk.points()
+    assert points[PERIODS, "a"] == ("0.001", "10") and len(points) == PERIODS + 1
+    await desk.pass_(60)
+    assert (await desk.points())[PERIODS, "a"] == ("0.007", "10")
 
 
 async def test_a_month_that_nobody_saw(store: Store, clock: FakeClock) -> None:
