@@ -211,6 +211,7 @@ class RatingSettings:
     keep_hours: int
     meters: Mapping[str, Sequence[str]]
     meter_metric: str
+    meter_metadata: Sequence[str]
     accounts: Mapping[str, Sequence[str]]
 
 

@@ -110,7 +110,7 @@ def redfish_resources(
         *sessions.resources(house.access, messages),
         *systems.resources(house.operations, house.tasks, accepted),
         *system_parts.resources(house.machines.fleet),
-        *chassis.resources(house.machines),
+        *chassis.resources(house.machines, house.clock),
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
         *event_service.resources(house.event_service),

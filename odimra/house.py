@@ -168,7 +168,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         windows = Windows(store, tasks_, clock, keep=rated.max_windows)
         rater = Rater(store, scopes, usage, rules)
         registry.add(Reprocess(windows, rater, period=rated.period_seconds))
-        meters = Meters(store, usage, MachinePower(states), clock, meter_options(settings))
+        power = MachinePower(states, clock)
+        meters = Meters(store, usage, power, clock, meter_options(settings))
         rating = RatingRooms(
             scopes,
             usage,

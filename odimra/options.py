@@ -212,9 +212,11 @@ def meter_options(settings: Settings) -> MeterOptions:
         given.meters,
         given.meter_metric,
         given.scope_key,
+        given.meter_metadata,
         given.period_seconds,
         # One look may be missed.
         max(2.5 * given.look_seconds, 1.0),
+        given.max_points,
     )
 
 

@@ -8,8 +8,9 @@ never import a face.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from odimra.emulation import sensors
 from odimra.emulation.fleet import Component, Fleet, Machine
 from odimra.store import (
     CHANGED,
@@ -144,7 +145,10 @@ class MachineStates:
 
     def effect(self, kind: str, machine: Machine, values: Mapping[str, str]) -> Effect:
         """Return the effect of a task that sets fields of ``system chassis manager protocol``."""
-        return self._effect(kind, machine.id, values, self._defaults(kind, machine))
+        effect = self._effect(kind, machine.id, values, self._defaults(kind, machine))
+        if kind == "chassis" and "PowerState" in values:
+            return replace(effect, tally=sensors.tally(machine))
+        return effect
 
     def firmware_effect(self, component: Component, version: str) -> Effect:
         """Return the effect of a task that updates an entry of the firmware inventory."""
@@ -182,9 +186,12 @@ class MachineStates:
     ) -> Document:
         """Set fields of a document if its version is one of ``expect`` (None: whichever it is).
 
-        Where they are set so already nothing changes, and nothing is told.
+        Where they are set so already nothing changes, and nothing is told. A Chassis is switched by
+        tasks only: their steps add up what it has drawn.
         Raises :class:`~odimra.store.VersionMismatch`.
         """
+        if kind == "chassis" and "PowerState" in values:
+            raise ValueError("PowerState of a Chassis is an effect of tasks")
         defaults = self._defaults(kind, machine)
         written = await self._write(self._effect(kind, machine.id, values, defaults), expect)
         return Document({**defaults, **written.fields}, written.version)

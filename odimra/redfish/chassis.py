@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from odimra.clock import Clock, iso_seconds
 from odimra.emulation.fleet import CHASSIS, Machine
-from odimra.emulation.sensors import SENSORS, reading
+from odimra.emulation.sensors import METERED_SINCE, SENSORS, reading
 from odimra.emulation.state import MachineStates
 from odimra.redfish import errors
 from odimra.redfish.machines import STATUS, etag, expected, find, head, link, links, part
@@ -23,7 +24,7 @@ DRIVE = "Drive.v1_22_0.Drive"
 METRICS = "EnvironmentMetrics.v1_5_0.EnvironmentMetrics"
 
 
-def resources(machines: MachineStates) -> list[Resource]:
+def resources(machines: MachineStates, clock: Clock) -> list[Resource]:
     """Return the routes of the Chassis."""
     fleet = machines.fleet
     every = Listed([machine.chassis_uri for machine in fleet.machines.values()])
@@ -74,15 +75,16 @@ def resources(machines: MachineStates) -> list[Resource]:
         name = call.params["part"]
         if name not in SENSORS:
             raise errors.resource_not_found("Sensor", name)
-        power = (await machines.read("chassis", machine)).fields["PowerState"]
-        kind, unit, context, _, _ = SENSORS[name]
+        fields = (await machines.read("chassis", machine)).fields
+        of = SENSORS[name]
         return Reply(
             body={
                 **head(f"{machine.chassis_uri}/Sensors/{name}", SENSOR, name),
-                "ReadingType": kind,
-                "ReadingUnits": unit,
-                "PhysicalContext": context,
-                "Reading": reading(machine, name, power),
+                "ReadingType": of.reading_type,
+                "ReadingUnits": of.units,
+                "PhysicalContext": of.context,
+                "Reading": reading(machine, name, fields, clock.now_ms()),
+                **_since(name),
                 "Status": dict(STATUS),
             }
         )
@@ -90,12 +92,14 @@ def resources(machines: MachineStates) -> list[Resource]:
     async def metrics(call: Call) -> Reply:
         machine = find(fleet, call, "Chassis")
         uri = machine.chassis_uri
-        power = (await machines.read("chassis", machine)).fields["PowerState"]
+        fields = (await machines.read("chassis", machine)).fields
+        now = clock.now_ms()
 
         def excerpt(name: str) -> dict[str, Any]:
             return {
                 "DataSourceUri": f"{uri}/Sensors/{name}",
-                "Reading": reading(machine, name, power),
+                "Reading": reading(machine, name, fields, now),
+                **_since(name),
             }
 
         return Reply(
@@ -103,6 +107,7 @@ def resources(machines: MachineStates) -> list[Resource]:
                 **head(f"{uri}/EnvironmentMetrics", METRICS, "Environment metrics"),
                 "TemperatureCelsius": excerpt("InletTemperature"),
                 "PowerWatts": excerpt("Power"),
+                "EnergykWh": excerpt("Energy"),
             }
         )
 
@@ -174,6 +179,11 @@ def represent(machine: Machine, fields: Mapping[str, str]) -> dict[str, Any]:
     if "Drives" in machine.template:
         body["Drives"] = link(f"{uri}/Drives")
     return body
+
+
+def _since(sensor: str) -> dict[str, str]:
+    # Only what counts has been set to zero at some time.
+    return {"SensorResetTime": iso_seconds(METERED_SINCE)} if sensor == "Energy" else {}
 
 
 def _drive(machine: Machine, one: str) -> dict[str, Any] | None:

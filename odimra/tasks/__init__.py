@@ -23,6 +23,7 @@ from odimra.tasks.model import (
     Once,
     Payload,
     Result,
+    Tally,
     Task,
     TaskMessage,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Result",
     "ResultTooLong",
     "Step",
+    "Tally",
     "Task",
     "TaskError",
     "TaskExists",

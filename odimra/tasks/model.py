@@ -91,17 +91,35 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What adds up with time in a hash, as fast as the value of its field ``of`` says.
+
+    A step that changes that field adds to the field ``total`` what has come together by then:
+    ``rates`` units per millisecond, from the time in the field ``at``, or ``since`` (both in ms
+    since the epoch). So nobody has to count while nothing changes. Totals are whole numbers, exact
+    below 2^53.
+    """
+
+    of: str
+    rates: Mapping[str, int]
+    since: int
+    total: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """Fields of a hash that are written in the same step as the end of a task.
 
     With those that differ its version grows and the ``news`` is told; ``absent`` says what fields
-    are taken for that are not stored.
+    are taken for that are not stored. What has added up by then goes into the ``tally``.
     """
 
     key: str
     set: Mapping[str, str]
     absent: Mapping[str, str] = field(default_factory=dict)
     news: News | None = None
+    tally: Tally | None = None
 
     def stored(self) -> dict[str, Any]:
         """Return the effect as the atomic step takes it."""
@@ -110,6 +128,7 @@ class Effect:
             "set": dict(self.set),
             "absent": dict(self.absent),
             **({} if self.news is None else {"news": asdict(self.news)}),
+            **({} if self.tally is None else {"tally": asdict(self.tally)}),
         }
 
 

@@ -64,7 +64,7 @@ def desk(store: Store, fleet: Fleet, aiohttp_client: Callable[..., object]) -> M
             [
                 *systems.resources(emulated, stage.tasks, accepted),
                 *system_parts.resources(stage.machines.fleet),
-                *chassis.resources(stage.machines),
+                *chassis.resources(stage.machines, stage.clock),
                 *managers.resources(emulated, stage.tasks, accepted),
                 *update_service.resources(emulated, stage.tasks, accepted),
             ],

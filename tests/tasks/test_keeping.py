@@ -12,6 +12,7 @@ from odimra.tasks import (
     Effect,
     Fenced,
     Result,
+    Tally,
     TaskOptions,
     Tasks,
     TaskServiceDisabled,
@@ -149,6 +150,44 @@ async def test_what_a_task_changes_is_written_with_its_end(tasks: Tasks, store: 
     after = await store.documents.read(machine)
     assert after is not None
     assert (after.fields, after.version) == ({"power_state": "On"}, before.version + 1)
+
+
+async def test_what_adds_up_with_time_adds_up_with_the_change(
+    tasks: Tasks, store: Store, clock: FakeClock
+) -> None:
+    key, start = store.keys.of("machine", "1"), clock.now_ms()
+    tally = Tally("power", {"On": 3, "Off": 1}, start - 500, "total", "at")
+
+    async def switch(power: str, *, epoch: int | None = None) -> None:
+        task = await bring(tasks, states.RUNNING)
+        effect = Effect(key, {"power": power}, {"power": "Off"}, tally=tally)
+        change = Change(state=states.COMPLETED, effects=[effect], epoch=epoch)
+        await tasks.change(task.id, change)
+        clock.advance(0.25)
+        with pytest.raises(TransitionRefused):  # as when its answer was lost
+            await tasks.change(task.id, change)
+        clock.advance(-0.25)
+
+    async def kept() -> tuple[str | None, ...]:
+        fields = (await store.documents.read(key) or Document({}, 0)).fields
+        return fields.get("power"), fields.get("total"), fields.get("at")
+
+    await switch("Off")
+    assert await kept() == (None, None, None), "it was so already"
+    with pytest.raises(Fenced):
+        await switch("On", epoch=7)
+    assert await kept() == (None, None, None)
+    clock.advance(1)
+    await switch("On")
+    assert await kept() == ("On", "1500", str(start + 1000))
+    clock.advance(2)
+    await switch("On")
+    assert await kept() == ("On", "1500", str(start + 1000))
+    await switch("Off")
+    assert await kept() == ("Off", "7500", str(start + 3000))
+    clock.advance(-5)
+    await switch("On")
+    assert await kept() == ("On", "7500", str(start + 3000)), "a clock that is behind"
 
 
 async def test_what_a_task_changes_is_told_with_its_end(tasks: Tasks, store: Store) -> None:

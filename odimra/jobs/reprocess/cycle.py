@@ -70,8 +70,9 @@ class Cycle:
 
     async def once(self, stop: asyncio.Event | None = None) -> int:
         """Rate every period that is over, forget those of long ago; return how many were rated."""
+        # Before the look: what is over by now has all of its usage when it is rated.
+        now = self._clock.now_ms() // 1000
         if self._meters is not None:
-            # Before anything is rated: what is rated now has to have all of its usage.
             await self._meters.look()
         done = 0
         waiting = [one for one in await self._scopes.all() if one.active]
@@ -80,7 +81,7 @@ class Cycle:
             for scope in waiting:
                 if stop is not None and stop.is_set():
                     return done
-                count = await self._catch_up(scope)
+                count = await self._catch_up(scope, now)
                 done += count
                 if count:
                     again = await self._scopes.read(scope.id)
@@ -88,12 +89,11 @@ class Cycle:
                         behind.append(again)
             waiting = behind
         if self._options.keep:
-            await self._usage.forget(self._clock.now_ms() // 1000 - self._options.keep)
+            await self._usage.forget(now - self._options.keep)
         return done
 
-    async def _catch_up(self, scope: Scope) -> int:
+    async def _catch_up(self, scope: Scope, now: int) -> int:
         period = self._options.period
-        now = self._clock.now_ms() // 1000
         # Whoever made or reset the scope may have named any time in a period.
         last = scope.last - scope.last % period
         # As CloudKitty has it: p is rated when p and `wait` periods more have passed.

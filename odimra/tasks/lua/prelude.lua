@@ -188,6 +188,18 @@ local function roll_up(parent, id, c, state, gained)
   apply(parent, change)
 end
 
+-- Add up what has come together with time while a field had its old value, before it gets its new one.
+local function add_up(key, tally, set, absent)
+  local old = redis.call('HGET', key, tally.of) or (absent or {})[tally.of]
+  if not old or old == set[tally.of] then return end
+  local t = redis.call('HMGET', key, tally.at, tally.total)
+  local at = tonumber(t[1] or tally.since)
+  -- A clock that is behind takes nothing away.
+  if now <= at then return end
+  redis.call('HSET', key, tally.at, now, tally.total,
+    string.format('%.0f', tonumber(t[2] or '0') + (tally.rates[old] or 0) * (now - at)))
+end
+
 local function finish(id, key, t, c, state)
   local parent = t[4]
   tell_progress(id, key, parent)
@@ -215,6 +227,7 @@ local function finish(id, key, t, c, state)
     touch(index_key('completed'))
   end
   for _, effect in ipairs(c.effects or {}) do
+    if effect.tally then add_up(effect.key, effect.tally, effect.set, effect.absent) end
     if put(effect.key, effect.set, nil, effect.absent) then
       redis.call('HINCRBY', effect.key, 'version', 1)
       touch(effect.key)
