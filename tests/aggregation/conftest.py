@@ -34,7 +34,7 @@ async def base(strange: StrangeBmc, aiohttp_server: Callable[..., Any]) -> str:
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
-    async with Wire(WireOptions(timeout=1.0, longest_answer=100_000)) as one:
+    async with Wire(WireOptions(timeout=10.0, longest_answer=100_000)) as one:
         yield one
 
 

@@ -49,22 +49,23 @@ async def state(yard: Yard, oid: str, *wanted: str) -> Task:
             await asyncio.sleep(0.005)
 
 
-def slow(yard: Yard, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.02) -> None:
-    """Have every page of a search take a while."""
-    page = yard.records.page
+def slow(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have every page of a search take a while: so many seconds as the list says."""
+    page, pace = yard.records.page, [0.5]
 
     async def later(*args: Any) -> Any:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(pace[0])
         return await page(*args)
 
     monkeypatch.setattr(yard.records, "page", later)
+    return pace
 
 
 async def test_a_search_that_finds_little_rests_when_it_is_to(
     yard: Yard, pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await yard.fill(COUNT)
-    slow(yard, monkeypatch)
+    pace = slow(yard, monkeypatch)
     yard.work()
     oid = await yard.start(pipeline(search(**LAST), action("modify", delta=replace("a", 1))))
     await when(lambda: len(pages) >= 4)
@@ -72,6 +73,7 @@ async def test_a_search_that_finds_little_rests_when_it_is_to(
     task = await state(yard, oid, states.SUSPENDED)
     seen = len(pages)
     assert seen < COUNT // 2, "it was not at its end"
+    pace[0] = 0
     await yard.runs.resume(task)
     output = await yard.ended(oid)
     assert output.result["status"] == "success"
@@ -86,12 +88,14 @@ async def test_a_search_in_order_rests_when_it_is_to(
     monkeypatch.setattr(finding, "PAGE", 2)
     monkeypatch.setattr(finding, "PAGES", 3)
     await yard.fill(COUNT)
-    slow(yard, monkeypatch)
+    pace = slow(yard, monkeypatch)
     yard.work()
     query = {"filter": {"all": {}}, "paging": {"orderBy": "name", "orderDirection": "descending"}}
     oid = await yard.start(pipeline(search(query=query)))
     await yard.runs.suspend(await state(yard, oid, states.RUNNING))
-    await yard.runs.resume(await state(yard, oid, states.SUSPENDED))
+    task = await state(yard, oid, states.SUSPENDED)
+    pace[0] = 0
+    await yard.runs.resume(task)
     output = await yard.ended(oid)
     names = [one["name"] for one in await yard.values(output)]
     assert names == [name_of(number) for number in reversed(range(COUNT))]
@@ -136,7 +140,7 @@ async def test_what_is_stopped_stops_and_leaves_whole_steps(
 ) -> None:
     monkeypatch.setattr(finding, "PAGE", 2)
     await yard.fill(COUNT)
-    slow(yard, monkeypatch, 0.5)
+    slow(yard, monkeypatch)
     yard.work()
     both = [action("modify", delta=replace(name, 1)) for name in ("a", "b")]
     inner = {"@element": "foreach", "pipeline": both}
@@ -165,7 +169,7 @@ async def test_a_run_that_was_cancelled_is_begun_anew(
 ) -> None:
     monkeypatch.setattr(finding, "PAGE", 2)
     await yard.fill(COUNT)
-    slow(yard, monkeypatch, 0.5)
+    slow(yard, monkeypatch)
     yard.work()
     oid = await yard.start(pipeline(search(), action("modify", delta=replace("a", 1))))
     await yard.tasks.cancel((await state(yard, oid, states.RUNNING)).id)
