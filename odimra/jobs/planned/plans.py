@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from odimra.clock import Clock
 from odimra.engine import Firing, ScheduledJob, ScheduledJobs
 from odimra.engine.recurrence import Recurrence, duration
-from odimra.engine.schedules import Schedule
+from odimra.engine.schedules import Schedule, to_ms
 from odimra.jobs.planned.model import KIND, PREFIX, Plan
 from odimra.tasks import NewTask, Payload, TaskExists, Tasks
 
@@ -27,7 +28,7 @@ def schedule_of(plan: Plan) -> Schedule:
     given = plan.schedule
     start = plan.start
     if given.get("InitialStartTime") is not None:
-        start = given["InitialStartTime"]
+        start = to_ms(datetime.fromisoformat(given["InitialStartTime"]))
     start = plan.created if start is None else start
     end = None
     if given.get("Lifetime") is not None:
