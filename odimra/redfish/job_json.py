@@ -80,8 +80,9 @@ class JobRepresentation:
                 body["PercentComplete"] = run.percent_complete
         if started is not None:
             body["StartTime"] = iso(started)
-        if state in ENDED and job.ended is not None:
-            body["EndTime"] = iso(job.ended)
+        ended = run.end_time if run is not None and run.final else job.ended
+        if state in ENDED and ended is not None:
+            body["EndTime"] = iso(ended)
         return {**body, **self._planned(job, uri)}
 
     def _planned(self, job: ScheduledJob, uri: str) -> dict[str, Any]:
