@@ -25,8 +25,11 @@ from odimra.certificates import server_context
 from odimra.clock import SystemClock
 from odimra.config import Settings
 from odimra.emulation.state import MachineStates
+from odimra.engine import Firing, ScheduledJob
+from odimra.engine.scheduler import Fire
 from odimra.faces import application, attach_machines, push
 from odimra.house import House, build, cannot_start, load_fleet, records_of
+from odimra.jobs.planned.model import PREFIX
 from odimra.options import (
     access_options,
     store_options,
@@ -128,6 +131,18 @@ async def open_records(settings: Settings, store_url: str) -> AsyncIterator[Reco
         await store.close()
 
 
+def firing_of(house: House) -> Fire:
+    """Return what starts the runs of scheduled jobs, whoever made them."""
+    scans = house.services.fire()
+
+    async def fire(job: ScheduledJob, firing: Firing) -> str | None:
+        if job.id.startswith(PREFIX):
+            return await house.plans.fire(job, firing)
+        return await scans(job, firing)
+
+    return fire
+
+
 async def serve_worker(settings: Settings, store_url: str) -> None:
     """Run tasks until SIGTERM, then for as long as the drain allows."""
     stop = asyncio.Event()
@@ -137,7 +152,7 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
         # What is shown of the service itself no machine shows: none is needed here.
         attach_machines(house, "")
         keeping = rooms.create_task(house.access.sessions.keep_house())
-        firing = rooms.create_task(house.scheduler.run(stop, house.services.fire()))
+        firing = rooms.create_task(house.scheduler.run(stop, firing_of(house)))
         rating = rooms.create_task(house.rating.cycle.run(stop))
         forgetting = rooms.create_task(house.submission.jobs.housekeeping(stop))
         await house.engine.work(stop)

@@ -57,6 +57,7 @@ from odimra.redfish import (
     event_destinations,
     event_service,
     event_tests,
+    jobs,
     json_schemas,
     machines,
     managers,
@@ -113,6 +114,13 @@ def redfish_resources(
         *chassis.resources(house.machines, house.clock),
         *managers.resources(house.operations, house.tasks, accepted),
         *update_service.resources(house.operations, house.tasks, accepted),
+        *jobs.resources(
+            house.plans,
+            house.tasks,
+            house.machine_calls.check,
+            house.clock,
+            most=settings.scans.max_jobs,
+        ),
         *event_service.resources(house.event_service),
         *event_tests.resources(
             TestEvents(house.store), house.event_service, lambda uri: schema_of(uri, found)

@@ -24,7 +24,15 @@ from odimra.emulation.fleet import Fleet
 from odimra.emulation.kinds import FirmwareUpdate, ManagerReset, PlayedScenario, SystemReset
 from odimra.emulation.operations import MachineOperations
 from odimra.emulation.state import MachineStates
-from odimra.engine import Engine, Registry, ScheduledJobs, Scheduler, SchedulerOptions, task_going
+from odimra.engine import (
+    Engine,
+    Registry,
+    ScheduledJobs,
+    Scheduler,
+    SchedulerOptions,
+    task_ended,
+    task_going,
+)
 from odimra.events import (
     EventServiceSettings,
     EventSettings,
@@ -35,6 +43,8 @@ from odimra.events import (
 from odimra.jobs.bulk.runs import BulkRuns
 from odimra.jobs.bulk.worker import BulkScript
 from odimra.jobs.invocation import Services
+from odimra.jobs.planned.plans import Plans
+from odimra.jobs.planned.worker import PlannedJob
 from odimra.jobs.reprocess.cycle import Cycle
 from odimra.jobs.reprocess.rating import Rater
 from odimra.jobs.reprocess.windows import Windows
@@ -117,6 +127,7 @@ class House:
     runs: Runs
     scheduled: ScheduledJobs
     services: Services
+    plans: Plans
     bulk: BulkRuns
     machine_calls: MachineCalls
     rating: RatingRooms
@@ -178,6 +189,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             Cycle(scopes, usage, rater, clock, cycle_options(settings), meters),
         )
         calls = MachineCalls()
+        registry.add(PlannedJob(tasks_, calls.perform, access.principal))
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
         )
@@ -212,12 +224,19 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             runs,
             scheduled,
             Services(runs, clock, lenient=settings.scans.lenient),
+            Plans(scheduled, tasks_, clock),
             bulk,
             calls,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,
-            Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
+            Scheduler(
+                scheduled,
+                task_going(tasks_),
+                clock,
+                SchedulerOptions(node_name()),
+                ended=task_ended(tasks_),
+            ),
             engine,
             Subscriptions(store, subscription_options(settings), clock),
             Streams(store, stream_options(settings), clock),

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from odimra.access import Principal
 from odimra.engine.patience import patiently
 from odimra.jobs.bulk.turn import ActionFailed
+from odimra.jobs.planned.model import Request
+from odimra.jobs.planned.worker import Done
 from odimra.redfish.inner_calls import CallRefused, InnerCalls
 from odimra.redfish.resource import Reply
 
@@ -48,6 +50,23 @@ class MachineCalls:
         reply = await self._call("POST", uri, body, rights, task_id=task_id, check=check)
         # Without a reply it was started before: by a worker that has died since.
         return None if check or (reply is not None and reply.status != 202) else task_id
+
+    async def perform(
+        self, verb: str, uri: str, body: Mapping[str, Any], principal: Principal, *, task_id: str
+    ) -> Done:
+        """Perform a request as ``principal`` would; a task that it starts gets ``task_id``."""
+        assert self._calls is not None, "no face was handed in"
+        try:
+            reply = await self._calls(verb, uri, body, principal, task_id=task_id)
+        except CallRefused as error:
+            return Done(error.status, said=str(error))
+        # Without a reply its task was started before: by a worker that has died since.
+        return Done(202, True) if reply is None or reply.status == 202 else Done(reply.status)
+
+    async def check(self, request: Request, principal: Principal) -> None:
+        """See whether a request would be let through. Raises CallRefused, StoreUnavailable."""
+        assert self._calls is not None, "no face was handed in"
+        await self._calls(request.operation, request.target, request.body, principal, check=True)
 
     async def _call(
         self,

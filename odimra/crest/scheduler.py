@@ -22,6 +22,7 @@ from odimra.crest.listing import envelope
 from odimra.engine import ScheduledJob, ScheduledJobs, quartz
 from odimra.engine.scheduled import BLOCKED, NORMAL
 from odimra.jobs.invocation import Job, Services, configured
+from odimra.jobs.planned.model import PREFIX
 from odimra.store import DocumentExists, DocumentMissing
 from odimra.tasks.payload import payload_of
 
@@ -45,7 +46,9 @@ async def pages(jobs: ScheduledJobs) -> AsyncIterator[list[ScheduledJob]]:
     after = ""
     # By their ids: of a page of jobs none may be left, as they may be deleted meanwhile.
     while ids := await jobs.ids(after, PAGE):
-        found = await asyncio.gather(*map(jobs.read, ids))
+        # Redfish Jobs are shown by the JobService.
+        own = [one for one in ids if not one.startswith(PREFIX)]
+        found = await asyncio.gather(*map(jobs.read, own))
         yield [job for job in found if job is not None]
         after = ids[-1]
 

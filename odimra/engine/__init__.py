@@ -9,7 +9,13 @@ from odimra.engine.executor import ExecutorOptions
 from odimra.engine.registry import JobKind, Outcome, Registry, UnknownKind
 from odimra.engine.runner import Limits
 from odimra.engine.scheduled import Firing, ScheduledJob, ScheduledJobs
-from odimra.engine.scheduler import CannotFire, Scheduler, SchedulerOptions, task_going
+from odimra.engine.scheduler import (
+    CannotFire,
+    Scheduler,
+    SchedulerOptions,
+    task_ended,
+    task_going,
+)
 from odimra.engine.schedules import BadSchedule, Schedule
 
 __all__ = [
@@ -33,5 +39,6 @@ __all__ = [
     "Scheduler",
     "SchedulerOptions",
     "UnknownKind",
+    "task_ended",
     "task_going",
 ]

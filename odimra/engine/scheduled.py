@@ -74,7 +74,8 @@ class ScheduledJob:
 
     ``rev`` counts its definitions, ``number`` its firings, ``triggered`` those by its present
     schedule, which begins at ``anchor``. ``running`` is the run that the next one waits for,
-    ``last`` the last run, ``manual`` how often it was asked for and not fired yet, ``node`` the
+    ``last`` the last run, ``outcome`` how it has ended and ``ended`` when (if the job waits for its
+    runs), ``manual`` how often it was asked for and not fired yet, ``node`` the
     worker that fires it or started ``running``.
     """
 
@@ -95,6 +96,8 @@ class ScheduledJob:
     running: str | None = None
     last: str | None = None
     node: str | None = None
+    outcome: str | None = None
+    ended: int | None = None
 
     @property
     def schedule(self) -> Schedule | None:
@@ -159,6 +162,8 @@ class ScheduledJob:
             running=text.get("running"),
             last=text.get("last"),
             node=text.get("node"),
+            outcome=text.get("outcome"),
+            ended=whole("ended"),
         )
 
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from odimra.clock import iso
 from odimra.engine import quartz
+from odimra.engine.recurrence import Recurrence
 
 #: A simple schedule without a start fires this long (ms) after it was made.
 FIRST_FIRE = 3_000
@@ -191,7 +192,7 @@ class Schedule:
     def load(cls, properties: Mapping[str, Any]) -> Schedule:
         """Make a schedule from its properties; others, and those that are null, are left alone.
 
-        ``type`` (cron, simple); of cron ``schedule`` and ``timeZone`` (UTC); of simple
+        ``type`` (cron, simple, redfish); of cron ``schedule`` and ``timeZone`` (UTC); of simple
         ``repeatInterval`` in ms (absent: fires once) and ``repeatCount`` (-1: for ever);
         ``startTime`` and ``endTime`` in ISO 8601, in ``timeZone`` if they name none;
         ``misfirePolicy`` (fireAndProceed, doNothing). Raises :class:`BadSchedule`.
@@ -211,6 +212,9 @@ class Schedule:
             timing = Simple(interval, _whole(given, "repeatCount", -1))
             if timing.count < -1:
                 raise BadSchedule("repeatCount", "repeatCount is -1 (for ever) or more")
+        elif kind == "redfish":
+            # Checked when it was made; users of other APIs do not write it.
+            timing = Recurrence.load(given)
         else:
             raise BadSchedule("type", f"Specified type value invalid: {kind}")
         misfire = given.get("misfirePolicy", FIRE_AND_PROCEED)

@@ -123,6 +123,9 @@ def configured(body: Mapping[str, Any]) -> dict[str, Any]:
         raise BadJob("invokeService", "Invalid scheduler configuration, it is missing or blank")
     if "." not in service:
         config["invokeService"] = PREFIX + service
+    if config["type"] == "redfish":
+        # That is how the JobService's schedules are kept; nobody writes them here.
+        raise BadSchedule("type", "Specified type value invalid: redfish")
     if config["type"] == "cron":
         config["repeatCount"] = 0 if "repeatCount" not in given else config["repeatCount"]
     return config

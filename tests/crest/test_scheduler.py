@@ -195,3 +195,9 @@ async def test_expressions_can_be_tried(desk: Desk, text: str, valid: bool) -> N
     answer = await desk.post(action, {"cronExpression": text}, who="guest")
     assert answer.body == {"valid": valid}
     assert (await desk.post(action, {})).said[0] == 400
+
+
+@pytest.mark.parametrize("kind", ["redfish", "other", 5])
+async def test_a_type_that_is_none(desk: Desk, kind: Any) -> None:
+    answer = await desk.put(f"{JOB}/a", job(type=kind))
+    assert answer.status == 400 and "type" in answer.said[1]

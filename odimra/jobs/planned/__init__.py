@@ -1,0 +1,1 @@
+"""Redfish Jobs: requests that the service performs on itself, now, later, or again and again."""
