@@ -78,6 +78,7 @@ from odimra.redfish.errors import Translations
 from odimra.redfish.event_json import EventRepresentation
 from odimra.redfish.frame import Frame
 from odimra.redfish.inner_calls import InnerCalls
+from odimra.redfish.job_json import JobRepresentation
 from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.origin_reader import OriginReader
@@ -117,6 +118,7 @@ def redfish_resources(
         *jobs.resources(
             house.plans,
             house.tasks,
+            JobRepresentation(representation),
             house.machine_calls.check,
             house.clock,
             most=settings.scans.max_jobs,

@@ -30,7 +30,6 @@ from odimra.engine import (
     ScheduledJobs,
     Scheduler,
     SchedulerOptions,
-    task_ended,
     task_going,
 )
 from odimra.events import (
@@ -189,7 +188,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             Cycle(scopes, usage, rater, clock, cycle_options(settings), meters),
         )
         calls = MachineCalls()
-        registry.add(PlannedJob(tasks_, calls.perform, access.principal))
+        registry.add(PlannedJob(tasks_, calls, access.principal))
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
         )
@@ -224,19 +223,13 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             runs,
             scheduled,
             Services(runs, clock, lenient=settings.scans.lenient),
-            Plans(scheduled, tasks_, clock),
+            Plans(scheduled, tasks_, clock, keep_days=given.keep_days),
             bulk,
             calls,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,
-            Scheduler(
-                scheduled,
-                task_going(tasks_),
-                clock,
-                SchedulerOptions(node_name()),
-                ended=task_ended(tasks_),
-            ),
+            Scheduler(scheduled, task_going(tasks_), clock, SchedulerOptions(node_name())),
             engine,
             Subscriptions(store, subscription_options(settings), clock),
             Streams(store, stream_options(settings), clock),

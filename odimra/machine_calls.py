@@ -14,12 +14,17 @@ from odimra.engine.patience import patiently
 from odimra.jobs.bulk.turn import ActionFailed
 from odimra.jobs.planned.model import Request
 from odimra.jobs.planned.worker import Done
-from odimra.redfish.inner_calls import CallRefused, InnerCalls
+from odimra.redfish.inner_calls import CallRefused, InnerCalls, NotForJobs
 from odimra.redfish.resource import Reply
+from odimra.redfish.task_json import TASKS
+
+#: Rows of the privilege map whose resources jobs do not touch: a job that makes jobs makes ever
+#: more, and a session that is made by one is nobody's.
+NOT_FOR_JOBS = ("Job", "JobCollection", "JobService", "Session", "SessionCollection")
 
 
 class MachineCalls:
-    """What bulk scripts can do to machines."""
+    """What bulk scripts can do to machines, and Redfish Jobs to all resources."""
 
     def __init__(self) -> None:
         self._calls: InnerCalls | None = None
@@ -51,22 +56,50 @@ class MachineCalls:
         # Without a reply it was started before: by a worker that has died since.
         return None if check or (reply is not None and reply.status != 202) else task_id
 
-    async def perform(
-        self, verb: str, uri: str, body: Mapping[str, Any], principal: Principal, *, task_id: str
-    ) -> Done:
+    async def perform(self, request: Request, principal: Principal, *, task_id: str) -> Done:
         """Perform a request as ``principal`` would; a task that it starts gets ``task_id``."""
-        assert self._calls is not None, "no face was handed in"
         try:
-            reply = await self._calls(verb, uri, body, principal, task_id=task_id)
+            reply = await self._inner(
+                request.operation,
+                request.target,
+                request.body,
+                principal,
+                task_id=task_id,
+                if_match=request.if_match,
+            )
         except CallRefused as error:
             return Done(error.status, said=str(error))
-        # Without a reply its task was started before: by a worker that has died since.
-        return Done(202, True) if reply is None or reply.status == 202 else Done(reply.status)
+        if reply is None:  # its task was started before: by a worker that has died since
+            return Done(202, True, made=f"{TASKS}/{task_id}")
+        if reply.status != 202:
+            return Done(reply.status, made=reply.headers.get("Location", ""))
+        # Of a task that is deleted while it works nobody waits for the end.
+        started = reply.headers.get("Location", "").endswith(f"/{task_id}")
+        return Done(202, started, made=f"{TASKS}/{task_id}" if started else "")
+
+    def repeats(self, request: Request, principal: Principal) -> bool:
+        """Tell whether a request can be performed again when nobody knows whether it was."""
+        if request.operation in ("PATCH", "PUT"):
+            # What is sent again finds another ETag.
+            return request.if_match is None
+        resource = self._inner.resource(request.operation, request.target, principal)
+        # An action starts a task by its id or can be repeated, a collection makes another member.
+        return resource is None or resource.action is not None
 
     async def check(self, request: Request, principal: Principal) -> None:
-        """See whether a request would be let through. Raises CallRefused, StoreUnavailable."""
+        """See whether a request would be let through.
+
+        Raises :class:`NotForJobs`, CallRefused, StoreUnavailable.
+        """
+        resource = self._inner.resource(request.operation, request.target, principal)
+        if resource is not None and resource.entity in NOT_FOR_JOBS:
+            raise NotForJobs(request.target)
+        await self._inner(request.operation, request.target, request.body, principal, check=True)
+
+    @property
+    def _inner(self) -> InnerCalls:
         assert self._calls is not None, "no face was handed in"
-        await self._calls(request.operation, request.target, request.body, principal, check=True)
+        return self._calls
 
     async def _call(
         self,
@@ -78,8 +111,7 @@ class MachineCalls:
         task_id: str | None = None,
         check: bool = False,
     ) -> Reply | None:
-        assert self._calls is not None, "no face was handed in"
-        calls = self._calls
+        calls = self._inner
         try:
             return await patiently(
                 lambda: calls(verb, uri, body, rights, task_id=task_id, check=check)

@@ -96,14 +96,21 @@ class JobsEndpoint(Endpoint):
         if len(named) > LONGEST_NAME:
             raise bad(f"_id: is longer than {LONGEST_NAME} characters")
         job = self._job(ask)
-        made = await self._jobs.create(named, job.stored(), job.schedule, concurrent=job.concurrent)
+        made = await self._jobs.create(
+            named, job.stored(), job.schedule, owner=job.owner, concurrent=job.concurrent
+        )
         return _answer(made, 201)
 
     async def update(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """Another definition; the schedule begins anew."""
         job = self._job(ask)
         changed = await self._jobs.update(
-            resource_id, job.stored(), job.schedule, concurrent=job.concurrent, rev=_revision(ask)
+            resource_id,
+            job.stored(),
+            job.schedule,
+            owner=job.owner,
+            concurrent=job.concurrent,
+            rev=_revision(ask),
         )
         return _answer(changed)
 

@@ -13,7 +13,6 @@ from odimra.engine.scheduler import (
     CannotFire,
     Scheduler,
     SchedulerOptions,
-    task_ended,
     task_going,
 )
 from odimra.engine.schedules import BadSchedule, Schedule
@@ -39,6 +38,5 @@ __all__ = [
     "Scheduler",
     "SchedulerOptions",
     "UnknownKind",
-    "task_ended",
     "task_going",
 ]

@@ -18,6 +18,7 @@ import orjson
 from odimra.clock import Clock
 from odimra.engine.schedules import Schedule
 from odimra.store import (
+    NEWS,
     DocumentExists,
     DocumentMissing,
     LimitReached,
@@ -38,6 +39,8 @@ BATCH = 200
 _STEPS = (
     "create",
     "update",
+    "cancel",
+    "forget",
     "delete",
     "control",
     "claim",
@@ -72,11 +75,12 @@ class Firing:
 class ScheduledJob:
     """A job as it is stored. Times in ms since the epoch.
 
-    ``rev`` counts its definitions, ``number`` its firings, ``triggered`` those by its present
-    schedule, which begins at ``anchor``. ``running`` is the run that the next one waits for,
-    ``last`` the last run, ``outcome`` how it has ended and ``ended`` when (if the job waits for its
-    runs), ``manual`` how often it was asked for and not fired yet, ``node`` the
-    worker that fires it or started ``running``.
+    ``owner`` is the account whose it is, ``rev`` counts its definitions, ``number`` its firings,
+    ``triggered`` those by its present schedule, which begins at ``anchor``. ``running`` is the run
+    that the next one waits for, ``last`` the last run. How its last run has ended tell ``outcome``
+    (a TaskState), ``ended`` when, ``reached`` (its last checkpoint) and ``said`` (its last critical
+    message, as tasks keep them). ``manual`` is how often it was asked for and not fired yet,
+    ``cancelled`` when it was cancelled, ``node`` the worker that fires it or started ``running``.
     """
 
     id: str
@@ -98,6 +102,10 @@ class ScheduledJob:
     node: str | None = None
     outcome: str | None = None
     ended: int | None = None
+    cancelled: int | None = None
+    reached: Any = None
+    said: str | None = None
+    owner: str = ""
 
     @property
     def schedule(self) -> Schedule | None:
@@ -164,6 +172,10 @@ class ScheduledJob:
             node=text.get("node"),
             outcome=text.get("outcome"),
             ended=whole("ended"),
+            cancelled=whole("cancelled"),
+            reached=orjson.loads(text["reached"]) if "reached" in text else None,
+            said=text.get("said"),
+            owner=text.get("owner", ""),
         )
 
 
@@ -189,13 +201,18 @@ class ScheduledJobs:
         self._new_uid = new_uid
         self.queue = store.keys.of("queue", "scheduled")
         self.index = store.keys.index("scheduled")
+        # Of all jobs, and below it of those of an account: by when they were made.
+        self.made = store.keys.index("scheduled:made")
+        header = (
+            f"{NEWS}\n{retries.ASKED_STEP}\nlocal EVENTS, MADE = '{store.keys.root}events', "
+            f"'{self.made}'\nlocal MAX_EVENTS = {store.options.max_events}\n"
+        )
         self._scripts = {
-            name: Script.from_package("odimra.engine", "lua/prelude.lua", f"lua/{name}.lua")
+            name: Script.from_package(
+                "odimra.engine", "lua/prelude.lua", f"lua/{name}.lua", header=header
+            )
             for name in _STEPS
         }
-        self._scripts["control"] = Script.from_package(
-            "odimra.engine", "lua/prelude.lua", "lua/control.lua", header=retries.ASKED_STEP
-        )
 
     def key(self, job_id: str) -> str:
         """Name the hash of a job."""
@@ -222,13 +239,18 @@ class ScheduledJobs:
         return job
 
     def _fields(
-        self, definition: Any, schedule: Schedule | None, concurrent: bool, now: int
+        self,
+        definition: Any,
+        schedule: Schedule | None,
+        concurrent: bool,
+        now: int,
+        after: int | None = None,
     ) -> list[str | int]:
         fields: list[str | int] = ["definition", orjson.dumps(definition).decode()]
         anchor, first = now, None
         if schedule is not None:
             anchor = schedule.anchor(now)
-            first = schedule.first(anchor)
+            first = schedule.first(anchor) if after is None else schedule.next_after(after, anchor)
             fields += ["schedule", orjson.dumps(schedule.stored()).decode()]
         fields += ["anchor", anchor]
         if first is not None:
@@ -245,22 +267,42 @@ class ScheduledJobs:
         definition: Any,
         schedule: Schedule | None,
         *,
+        owner: str = "",
         concurrent: bool = False,
+        keep: int | None = None,
     ) -> ScheduledJob:
-        """Create a job; without a schedule it runs only when it is asked for.
+        """Create a job of an account; without a schedule it runs only when it is asked for.
 
-        ``concurrent``: a run may start while the one before it goes on. Raises
+        ``concurrent``: a run may start while the one before it goes on. ``keep``: so many ms after
+        it has ended for good it is removed. Raises
         :class:`~odimra.store.DocumentExists`, :class:`~odimra.store.LimitReached`.
+
+        For a request that has come again the job is returned that was made then. Raises
+        :class:`~odimra.tasks.retries.RetryKeyTaken`, :class:`~odimra.store.DocumentMissing`.
         """
         now = self._clock.now_ms()
+        asked = retries.asked(self.store.keys.root)
         fields = self._fields(definition, schedule, concurrent, now)
+        if keep is not None:
+            fields += ["keep", keep]
         outcome, reply = await self.step(
-            "create", job_id, now, self._limit, "uid", str(self._new_uid()), *fields, index=True
+            "create",
+            job_id,
+            *(now, self._limit, owner, orjson.dumps(asked[1]).decode() if asked else ""),
+            *("uid", str(self._new_uid()), *fields),
+            index=True,
         )
         if outcome == "exists":
             raise DocumentExists(job_id)
         if outcome == "limit":
             raise LimitReached(self.index)
+        if asked is not None:
+            retries.heed(asked[0], outcome)
+        if outcome == "repeated":
+            began = await self.read(reply.decode())
+            if began is None:
+                raise DocumentMissing(reply.decode())
+            return began
         return self.load(job_id, reply)
 
     async def update(
@@ -271,15 +313,21 @@ class ScheduledJobs:
         *,
         concurrent: bool = False,
         rev: int | None = None,
+        after: int | None = None,
+        owner: str = "",
     ) -> ScheduledJob:
         """Give a job another definition, if it is of revision ``rev`` (None: whichever it is).
 
-        Its schedule begins anew: it is neither paused nor in error, and was never triggered. Raises
+        Its schedule begins anew: it is neither paused, cancelled nor in error, and was never
+        triggered. What it would have fired up to ``after`` (ms) has been. It is that of ``owner``
+        if one is named. Raises
         :class:`~odimra.store.DocumentMissing`, :class:`~odimra.store.VersionMismatch`.
         """
         now = self._clock.now_ms()
-        fields = self._fields(definition, schedule, concurrent, now)
-        _, reply = await self.step("update", job_id, now, "" if rev is None else rev, *fields)
+        fields = self._fields(definition, schedule, concurrent, now, after)
+        _, reply = await self.step(
+            "update", job_id, now, "" if rev is None else rev, owner, *fields
+        )
         return self.load(job_id, reply)
 
     async def delete(self, job_id: str, *, rev: int | None = None) -> ScheduledJob:
@@ -287,13 +335,23 @@ class ScheduledJobs:
 
         Raises as :meth:`update` does.
         """
-        _, reply = await self.step("delete", job_id, "" if rev is None else rev, index=True)
+        now = self._clock.now_ms()
+        _, reply = await self.step("delete", job_id, "" if rev is None else rev, now, index=True)
         return self.load(job_id, reply)
 
     async def read(self, job_id: str) -> ScheduledJob | None:
         """Return a job, or None."""
         reply = await self.store.call("HGETALL", self.key(job_id))
         return self.load(job_id, reply) if reply else None
+
+    async def forget(self, job_id: str) -> bool:
+        """Remove a job that has ended if it was kept for long enough; whether it was."""
+        outcome, _ = await self.step("forget", job_id, self._clock.now_ms(), index=True)
+        return outcome == "ok"
+
+    def made_by(self, owner: str | None) -> str:
+        """Name the index of the jobs of an account, of all for None, by when they were made."""
+        return self.made if owner is None else f"{self.made}:{owner}"
 
     async def ids(self, after: str = "", size: int = 100) -> list[str]:
         """Return at most ``size`` ids behind ``after``, in lexicographic order of their bytes."""
@@ -310,6 +368,20 @@ class ScheduledJobs:
     async def count(self) -> int:
         """Return how many jobs there are."""
         return int(await self.store.call("ZCARD", self.index))
+
+    async def counted(self, owner: str | None) -> int:
+        """Return how many jobs an account has; None asks for all."""
+        return int(await self.store.call("ZCARD", self.made_by(owner)))
+
+    async def slice(self, owner: str | None, skip: int, top: int) -> list[str]:
+        """Return ids of at most ``top`` jobs of an account (None: of all) behind ``skip``.
+
+        The oldest come first.
+        """
+        if top <= 0:
+            return []
+        reply = await self.store.call("ZRANGE", self.made_by(owner), skip, skip + top - 1)
+        return [member.decode() for member in reply]
 
     # What operators do
 
@@ -331,6 +403,21 @@ class ScheduledJobs:
         :class:`~odimra.store.DocumentMissing`.
         """
         await self._control_one("trigger", job_id)
+
+    async def force(self, job_id: str) -> None:
+        """Have a job run now instead of when its next fire comes, which is its only one.
+
+        Raises :class:`~odimra.store.DocumentMissing`.
+        """
+        await self._control_one("force", job_id)
+
+    async def cancel(self, job_id: str) -> ScheduledJob:
+        """Have a job fire no more until it is changed; a run that goes on is not touched.
+
+        Raises :class:`~odimra.store.DocumentMissing`.
+        """
+        _, reply = await self.step("cancel", job_id, self._clock.now_ms())
+        return self.load(job_id, reply)
 
     async def pause_all(self) -> int:
         """Pause every job, in batches; return how many there are."""

@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 Fire = Callable[[ScheduledJob, Firing], Awaitable[str | None]]
 #: Whether the run of that id goes on still.
 Going = Callable[[str], Awaitable[bool]]
-#: How the run of that id has ended, and when in ms; None if nobody knows.
-Ended = Callable[[str], Awaitable[tuple[str, int] | None]]
 
 
 class CannotFire(Exception):
@@ -72,18 +70,6 @@ def task_going(tasks: Tasks) -> Going:
     return going
 
 
-def task_ended(tasks: Tasks) -> Ended:
-    """Return what tells how the task of a run has ended."""
-
-    async def ended(run_id: str) -> tuple[str, int] | None:
-        task = await tasks.get(run_id)
-        if task is None or task.end_time is None:
-            return None
-        return task.task_state, task.end_time
-
-    return ended
-
-
 class Scheduler:
     """Fires the jobs of a store."""
 
@@ -93,10 +79,7 @@ class Scheduler:
         going: Going,
         clock: Clock,
         options: SchedulerOptions | None = None,
-        *,
-        ended: Ended | None = None,
     ) -> None:
-        self._ended = ended
         self._jobs = jobs
         self._going = going
         self._clock = clock
@@ -166,7 +149,9 @@ class Scheduler:
             return await self._look_at_run(job, job.running, now)
         if job.manual:
             return await self._claim(job, "manual", now, None, now, fire)
-        if job.next is None or job.next > now or job.paused or job.error is not None:
+        if job.next is None:
+            return await self._jobs.forget(job_id)
+        if job.next > now or job.paused or job.error is not None:
             return False
         try:
             schedule = job.schedule
@@ -237,12 +222,9 @@ class Scheduler:
 
     async def _look_at_run(self, job: ScheduledJob, run: str, now: int) -> bool:
         again: int | str = ""
-        how: tuple[str, int | str] = ("", "")
         if await self._going(run):
             again = now + round(self._options.recheck * 1000)
-        elif self._ended is not None:
-            how = await self._ended(run) or how
-        outcome, _ = await self._jobs.step("release", job.id, now, run, again, *how)
+        outcome, _ = await self._jobs.step("release", job.id, now, run, again)
         return outcome == "ok"
 
     async def _fail(self, job: ScheduledJob, why: str) -> bool:

@@ -184,6 +184,7 @@ class Services:
                     payload=job.payload,
                     task_id=task_id,
                     once=firing.once,
+                    run_of=scheduled.id,
                 )
             except TaskExists:
                 pass  # whoever had this firing before got as far as that

@@ -167,6 +167,11 @@ def property_value_error(name: str) -> RedfishError:
     return _error(400, "PropertyValueError", name, related=[pointer(name)])
 
 
+def property_value_conflict(name: str, other: str) -> RedfishError:
+    """Say that the value does not go with that of the other property."""
+    return _error(400, "PropertyValueConflict", name, other, related=[pointer(name)])
+
+
 # Actions
 
 

@@ -15,6 +15,7 @@ from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
 from odimra.redfish import account_service, accounts, roles, sessions
 from odimra.redfish.accepted import TASK_SERVICE
+from odimra.redfish.job_uris import job_uri, shown_id
 from odimra.redfish.messages import Messages
 from odimra.redfish.task_json import TASKS
 
@@ -24,6 +25,8 @@ STREAM = f"{EVENT_SERVICE}/SSE"
 
 #: EventType of a message; deprecated, yet required by the schema. Others are a StatusChange.
 EVENT_TYPES = {
+    "JobProgressChanged": "ResourceUpdated",
+    "JobRemoved": "ResourceRemoved",
     "TaskProgressChanged": "ResourceUpdated",
     "TaskRemoved": "ResourceRemoved",
     "ResourceCreated": "ResourceAdded",
@@ -32,8 +35,8 @@ EVENT_TYPES = {
     "EventBufferExceeded": "Alert",
 }
 #: Messages whose resource cannot be asked for any more.
-GONE = frozenset({"ResourceRemoved", "TaskRemoved"})
-#: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
+GONE = frozenset({"JobRemoved", "ResourceRemoved", "TaskRemoved"})
+#: Where the resources are that events are about, tasks and jobs apart; ``*`` stands for the id.
 ORIGINS = {
     "AccountService": account_service.URI,
     "Chassis": f"{CHASSIS}/*",
@@ -50,9 +53,9 @@ ORIGINS = {
     "TaskService": TASK_SERVICE,
 }
 #: What events can be filtered by.
-RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
+RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Job", "Task"]))
 #: Registries that events use.
-REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "ResourceEvent", "TaskEvent")
+REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
 TERMINATED = "SubscriptionTerminated"
 HEARTBEAT = "HeartbeatEvent.RedfishServiceFunctional"
@@ -64,6 +67,8 @@ def origin(event: Event) -> tuple[str, str]:
         if event.parent:
             return f"{TASKS}/{event.parent}/SubTasks/{event.task}", "Task"
         return f"{TASKS}/{event.task}", "Task"
+    if event.resource_type == "Job":
+        return job_uri(event.resource), "Job"
     return ORIGINS[event.resource_type].replace("*", event.resource), event.resource_type
 
 
@@ -78,7 +83,8 @@ class EventRepresentation:
         if event.given:
             return self._given(event)
         uri, resource_type = origin(event)
-        args = [part for part in (event.task, event.percent) if part]
+        about = shown_id(event.resource) if event.registry == "JobEvent" else event.task
+        args = [part for part in (about, event.percent) if part]
         record = self._record(
             f"{event.registry}.{event.message}", args, event.id, event.at, event.severity, uri
         )

@@ -11,11 +11,11 @@ from typing import Any
 
 from odimra.access import Principal
 from odimra.redfish import body as bodies
-from odimra.redfish import errors
+from odimra.redfish import errors, etag
 from odimra.redfish.errors import RedfishError
 from odimra.redfish.frame import Frame
 from odimra.redfish.messages import Messages
-from odimra.redfish.resource import Call, Reply
+from odimra.redfish.resource import Call, Reply, Resource
 from odimra.store import StoreUnavailable
 from odimra.tasks import TaskExists
 
@@ -28,6 +28,10 @@ class CallRefused(Exception):
     def __init__(self, status: int, said: str) -> None:
         super().__init__(said)
         self.status = status
+
+
+class NotForJobs(Exception):
+    """Jobs perform no requests there; the text is the path."""
 
 
 class InnerCalls:
@@ -46,14 +50,16 @@ class InnerCalls:
         *,
         task_id: str | None = None,
         check: bool = False,
+        if_match: str | None = None,
     ) -> Reply | None:
         """Do what a request would do; ``check`` only says whether it would be let through.
 
+        ``if_match`` is the header of that name.
         A task that it starts gets ``task_id``; None is returned where there is one of that id.
         Raises :class:`CallRefused`, :class:`~odimra.store.StoreUnavailable`.
         """
         try:
-            return await self._do(verb, uri, body, principal, task_id, check=check)
+            return await self._do(verb, uri, body, principal, task_id, if_match, check=check)
         except (StoreUnavailable, CallRefused):
             raise
         except TaskExists:
@@ -67,6 +73,13 @@ class InnerCalls:
                 known = errors.internal_error()
             raise CallRefused(known.status, self._said(known)) from None
 
+    def resource(self, verb: str, uri: str, principal: Principal) -> Resource | None:
+        """Return what ``verb`` at ``uri`` is served by; None if that is nothing, or not for all."""
+        try:
+            return self._frame.endpoint(uri, verb, principal)[0].resource
+        except RedfishError:
+            return None
+
     async def _do(
         self,
         verb: str,
@@ -74,6 +87,7 @@ class InnerCalls:
         body: Mapping[str, Any],
         principal: Principal,
         task_id: str | None,
+        if_match: str | None,
         *,
         check: bool,
     ) -> Reply | None:
@@ -89,7 +103,16 @@ class InnerCalls:
         if check:
             return None
         reply = await endpoint.handler(
-            Call(None, principal, params, given, at=uri, verb=verb, task_id=task_id)
+            Call(
+                None,
+                principal,
+                params,
+                given,
+                if_match=etag.parse(if_match),
+                at=uri,
+                verb=verb,
+                task_id=task_id,
+            )
         )
         assert isinstance(reply, Reply), "what changes something answers with a reply"
         return reply

@@ -15,7 +15,7 @@ import yaml
 
 from odimra.resources import data_path
 
-REGISTRIES = ("Base", "TaskEvent", "ResourceEvent", "HeartbeatEvent", "Odimra")
+REGISTRIES = ("Base", "TaskEvent", "JobEvent", "ResourceEvent", "HeartbeatEvent", "Odimra")
 ARGUMENT = re.compile(r"%(\d)")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from odimra.clock import iso
+from odimra.redfish.job_uris import job_uri
 from odimra.redfish.messages import Messages
 from odimra.tasks import Result, Task, TaskMessage, states
 
@@ -69,6 +70,9 @@ class TaskRepresentation:
         }
         if task.description:
             body["Description"] = task.description
+        elif task.run_of:
+            # Task v1_7_4 has no place for that link.
+            body["Description"] = f"A run of {job_uri(task.run_of)}"
         if task.end_time is not None:
             body["EndTime"] = iso(task.end_time)
         if task.task_status is not None:

@@ -154,7 +154,8 @@ class NewTask:
     of the store are removed with the task, those of ``scratch`` when it ends already. With
     ``again`` it keeps its arguments when it ends, so that it can be run once more. It is handed
     over after ``delay_ms``; ``id`` is that of a sub-task, made up when it is empty. Of the tasks of
-    a ``queue`` so many run at a time as ``queue_limit`` says.
+    a ``queue`` so many run at a time as ``queue_limit`` says. ``run_of`` is the scheduled job whose
+    run it is.
     """
 
     kind: str
@@ -174,6 +175,7 @@ class NewTask:
     id: str = ""
     queue: str = ""
     queue_limit: int = 0
+    run_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,7 @@ class Task:
     created_resources: tuple[str, ...] = ()
     monitor_expires: int | None = None
     monitor_gone: bool = False
+    run_of: str = ""
 
     @property
     def final(self) -> bool:
@@ -266,6 +269,7 @@ class Task:
             created_resources=tuple(orjson.loads(text["created"])) if "created" in text else (),
             monitor_expires=int(text["monitor_expires"]) if "monitor_expires" in text else None,
             monitor_gone="monitor_gone" in text,
+            run_of=text.get("run_of", ""),
         )
 
 

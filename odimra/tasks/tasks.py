@@ -71,6 +71,10 @@ def new_id() -> str:
     return f"task{uuid.uuid4()}"
 
 
+#: Bytes of a checkpoint that the scheduled job of a run keeps when that ends.
+MAX_REACHED = 16_384
+
+
 def _lua_set(names: Iterable[str]) -> str:
     return "{" + ",".join(f"{name}=true" for name in sorted(names)) + "}"
 
@@ -81,6 +85,7 @@ def _header(options: TaskOptions, max_events: int) -> str:
         f"{NEWS}\nlocal ALLOWED={{{table}}}\nlocal FINAL={_lua_set(states.FINAL)}\n"
         f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={max_events}\n"
         f"local PROGRESS_STEP={options.progress_step} local PROGRESS_MS={options.progress_ms}\n"
+        f"local MAX_REACHED={MAX_REACHED}\n"
     )
 
 
@@ -190,6 +195,7 @@ class Tasks:
             "again": "1" if new.again else None,
             "queue": new.queue or None,
             "queue_limit": new.queue_limit or None,
+            "run_of": new.run_of or None,
         }
         fields: list[str] = []
         for name, value in values.items():

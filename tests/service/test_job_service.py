@@ -199,7 +199,7 @@ async def test_privileges_are_those_of_the_moment(desk: Desk) -> None:
         ({"Payload": payload(), "Schedule": {"MaxOccurrences": 0}}, "MaxOccurrences"),
         ({"Payload": payload(), "StartTime": "soon"}, "StartTime"),
         ({"Steps": []}, "Steps"),
-        ({"Steps": [{"Id": "a", "Payload": payload()}] * 2}, "StepOrder"),
+        ({"Steps": [{"Id": "a", "Payload": payload()}] * 2}, "Steps/1/Id"),
         ({"Steps": [{"Id": "a", "Payload": payload()}], "StepOrder": ["b"]}, "StepOrder"),
         ({"Payload": payload(), "JobState": "Running"}, "JobState"),
     ],

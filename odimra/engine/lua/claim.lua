@@ -13,7 +13,12 @@ if ARGV[5] == 'manual' then
   if redis.call('HINCRBY', key, 'manual', -1) <= 0 then redis.call('HDEL', key, 'manual') end
 else
   if j[3] ~= ARGV[6] or j[4] or j[5] then return {'lost'} end
-  if ARGV[7] == '' then redis.call('HDEL', key, 'next') else redis.call('HSET', key, 'next', ARGV[7]) end
+  if ARGV[7] == '' then
+    redis.call('HDEL', key, 'next')
+    -- The last one was missed and is not made good: that is how it has ended.
+    if ARGV[5] == 'skip' then redis.call('HSET', key, 'outcome', 'Exception', 'ended', ARGV[2]) end
+  else redis.call('HSET', key, 'next', ARGV[7])
+  end
 end
 if ARGV[5] ~= 'skip' then
   local number = redis.call('HINCRBY', key, 'number', 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from odimra.clock import Clock
@@ -92,14 +92,16 @@ class Runs:
         payload: Payload,
         task_id: str | None = None,
         once: Once | None = None,
+        run_of: str = "",
     ) -> str:
         """Have a scan run for the account ``owner``; return the id of the run.
 
-        ``context`` is an ``invokeContext``. Raises
+        ``context`` is an ``invokeContext``, ``run_of`` the scheduled job whose run it is. Raises
         :class:`~odimra.jobs.scanner.definition.BadScan`, and what
         :meth:`~odimra.tasks.Tasks.create` raises.
         """
         new, task_id = await self.prepare(name, context, owner, payload, task_id)
+        new = replace(new, run_of=run_of)
         task = await self._tasks.create(new, task_id=task_id, once=once)
         # Of a request that has come again it is the run that was started then.
         return task.id.removeprefix(TASK)

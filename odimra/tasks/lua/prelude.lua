@@ -1,5 +1,5 @@
 -- What every atomic step on tasks shares. The header that Python puts before this file defines
--- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS, PROGRESS_STEP, PROGRESS_MS, and the functions of the
+-- ALLOWED, FINAL, MAX_MESSAGES, MAX_EVENTS, PROGRESS_STEP, PROGRESS_MS, MAX_REACHED, and the functions of the
 -- store's news.lua. ARGV[1] is the root of all keys, ARGV[2] the time in ms.
 local root, now = ARGV[1], tonumber(ARGV[2])
 local RANK = {OK = 0, Warning = 1, Critical = 2}
@@ -13,10 +13,25 @@ local function task_key(id) return root .. 'task:' .. id end
 local function index_key(name) return root .. 'index:' .. name end
 local function touch(key) touched[#touched + 1] = key end
 
+-- What is told of the scheduled job that a task is a run of, for what is told of the task.
+local JOB_EVENT = {
+  TaskStarted = {'JobStarted', 'OK'}, TaskProgressChanged = {'JobProgressChanged', 'OK'},
+  TaskCompletedOK = {'JobCompletedOK', 'OK'}, TaskCompletedWarning = {'JobCompletedOK', 'OK'},
+  TaskAborted = {'JobCompletedException', 'Warning'}, TaskCancelled = {'JobCancelled', 'Warning'},
+  TaskPaused = {'JobSuspended', 'Warning'}, TaskResumed = {'JobResumed', 'OK'},
+}
+
 local function emit(what, severity, id, parent, percent, owner)
+  local t = redis.call('HMGET', task_key(id), 'owner', 'run_of')
   redis.call('XADD', root .. 'events', 'MAXLEN', '~', MAX_EVENTS, '*', 'message', what,
     'severity', severity, 'task', id, 'parent', parent or '', 'percent', percent or '', 'at', now,
-    'owner', owner or redis.call('HGET', task_key(id), 'owner'))
+    'owner', owner or t[1])
+  local job = t[2] and JOB_EVENT[what]
+  if job then
+    redis.call('XADD', root .. 'events', 'MAXLEN', '~', MAX_EVENTS, '*', 'registry', 'JobEvent',
+      'message', job[1], 'severity', job[2], 'resource_type', 'Job', 'resource', t[2],
+      'percent', percent or '', 'at', now, 'owner', t[1])
+  end
 end
 
 -- Tell the progress of a task, if there is any that has not been told.
@@ -200,6 +215,19 @@ local function add_up(key, tally, set, absent)
     string.format('%.0f', tonumber(t[2] or '0') + (tally.rates[old] or 0) * (now - at)))
 end
 
+-- The scheduled job that a task is a run of knows how that has ended, whatever becomes of the task.
+local function settle(job, id, key, state, messages)
+  local scheduled = root .. 'scheduled:' .. job
+  if redis.call('EXISTS', scheduled) == 0 then return end
+  redis.call('HSET', scheduled, 'outcome', state, 'ended', now)
+  redis.call('HDEL', scheduled, 'reached', 'said')
+  local reached = redis.call('HGET', key, 'checkpoint')
+  if reached and #reached <= MAX_REACHED then redis.call('HSET', scheduled, 'reached', reached) end
+  for _, message in ipairs(messages or {}) do
+    if message[1] == 'Critical' then redis.call('HSET', scheduled, 'said', message[2]) end
+  end
+end
+
 local function finish(id, key, t, c, state)
   local parent = t[4]
   tell_progress(id, key, parent)
@@ -214,6 +242,7 @@ local function finish(id, key, t, c, state)
     severity = tonumber(redis.call('HGET', key, 'severity'))
   end
   redis.call('HSET', key, 'end_time', now, 'task_status', WORD[severity])
+  if t[8] then settle(t[8], id, key, state, c.messages) end
   leave_line(id, key)
   release(id, key)
   redis.call('ZREM', root .. 'queue:due', id)
@@ -244,7 +273,7 @@ end
 function apply(id, c)
   local key = task_key(id)
   local t = redis.call('HMGET', key, 'task_state', 'epoch', 'percent_complete', 'parent', 'version',
-    'remove', 'job')
+    'remove', 'job', 'run_of')
   if not t[1] then return 'missing' end
   if c.epoch and c.epoch ~= tonumber(t[2] or '0') then return 'fenced' end
   -- A worker numbers its steps: one whose acknowledgement was lost is sent again, and done once.
