@@ -15,7 +15,7 @@ from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
 from odimra.redfish import account_service, accounts, roles, sessions
 from odimra.redfish.accepted import TASK_SERVICE
-from odimra.redfish.job_uris import job_uri, shown_id
+from odimra.redfish.job_uris import JOBS, job_uri, shown_id
 from odimra.redfish.messages import Messages
 from odimra.redfish.task_json import TASKS
 
@@ -36,13 +36,14 @@ EVENT_TYPES = {
 }
 #: Messages whose resource cannot be asked for any more.
 GONE = frozenset({"JobRemoved", "ResourceRemoved", "TaskRemoved"})
-#: Where the resources are that events are about, tasks and jobs apart; ``*`` stands for the id.
+#: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
 ORIGINS = {
     "AccountService": account_service.URI,
     "Chassis": f"{CHASSIS}/*",
     "ComputerSystem": f"{SYSTEMS}/*",
     "EventDestination": f"{SUBSCRIPTIONS}/*",
     "EventService": EVENT_SERVICE,
+    "Job": f"{JOBS}/*",
     "Manager": f"{MANAGERS}/*",
     "ManagerAccount": f"{accounts.URI}/*",
     "ManagerNetworkProtocol": f"{MANAGERS}/*/NetworkProtocol",
@@ -53,7 +54,7 @@ ORIGINS = {
     "TaskService": TASK_SERVICE,
 }
 #: What events can be filtered by.
-RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Job", "Task"]))
+RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
 #: Registries that events use.
 REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
@@ -67,7 +68,7 @@ def origin(event: Event) -> tuple[str, str]:
         if event.parent:
             return f"{TASKS}/{event.parent}/SubTasks/{event.task}", "Task"
         return f"{TASKS}/{event.task}", "Task"
-    if event.resource_type == "Job":
+    if event.resource_type == "Job":  # whose id is another one outside of the store
         return job_uri(event.resource), "Job"
     return ORIGINS[event.resource_type].replace("*", event.resource), event.resource_type
 
