@@ -59,7 +59,9 @@ def valkey() -> Iterator[str]:
 @pytest.fixture
 async def store(valkey: str) -> AsyncIterator[Store]:
     """A store in a namespace of its own."""
-    opened = await Store.open(StoreOptions(valkey, namespace=f"t{uuid.uuid4().hex[:12]}"))
+    # Patient: how long the store may take on a busy machine is not what is tested.
+    options = StoreOptions(valkey, namespace=f"t{uuid.uuid4().hex[:12]}", timeout=10)
+    opened = await Store.open(options)
     yield opened
     await opened.close()
 

@@ -59,7 +59,7 @@ async def test_frames_of_a_disturbed_run_are_those_of_an_undisturbed_one(
         task = await yard.reprocess(SCOPES, 0, (PERIODS - 1) * PERIOD)
         ended, kills = asyncio.create_task(yard.ended(task)), 0
         while not ended.done():
-            await asyncio.sleep(chance.uniform(0.05, 0.4))
+            await asyncio.sleep(chance.uniform(0.02, 0.3))
             await workers.kill(0)
             await workers.start()
             kills += 1

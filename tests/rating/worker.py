@@ -6,11 +6,14 @@ import asyncio
 import signal
 import sys
 
+from odimra.jobs.reprocess import worker
 from odimra.store import Store, StoreOptions
 from tests.rating.yard import Yard
 
 
 async def main(url: str, namespace: str) -> None:
+    # Small steps: so there is time to be killed in the middle.
+    worker.PERIODS = 10
     store = await Store.open(StoreOptions(url, namespace=namespace))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
