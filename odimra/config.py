@@ -243,6 +243,22 @@ class ScriptSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AggregationSettings:
+    """Section ``aggregation``; the files are paths, or empty."""
+
+    max_sources: int
+    key_file: str
+    authorities_file: str
+    allow_http: bool
+    connections: int
+    connections_per_bmc: int
+    connect_timeout_seconds: float
+    timeout_seconds: float
+    max_answer_bytes: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
 class EmulationSettings:
     """Section ``emulation``."""
 
@@ -279,6 +295,7 @@ class Settings:
     jobs: JobSettings
     idempotency: IdempotencySettings
     scripts: ScriptSettings
+    aggregation: AggregationSettings
     emulation: EmulationSettings
     log: LogSettings
 

@@ -15,6 +15,9 @@ from odimra import machine_records
 from odimra.access import (
     Access,
 )
+from odimra.aggregation.bmcs import Bmcs
+from odimra.aggregation.sources import Sources
+from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
 from odimra.config import Settings
 from odimra.emulation import fleet as fleets
@@ -60,6 +63,7 @@ from odimra.machine_calls import MachineCalls
 from odimra.machine_power import MachinePower
 from odimra.options import (
     access_options,
+    bmcs_options,
     bulk_options,
     cycle_options,
     engine_options,
@@ -71,6 +75,7 @@ from odimra.options import (
     stream_options,
     subscription_options,
     task_options,
+    vault_file,
 )
 from odimra.rating.meters import Meters
 from odimra.rating.rules import Rules
@@ -129,6 +134,9 @@ class House:
     plans: Plans
     bulk: BulkRuns
     machine_calls: MachineCalls
+    sources: Sources
+    vault: Vault
+    bmcs: Bmcs
     rating: RatingRooms
     submission: SubmissionRooms
     scripts: ScriptPool
@@ -192,6 +200,14 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
         )
+        try:
+            vault = Vault.open(vault_file(settings))
+        except BadKey as error:
+            cannot_start(str(error))
+        sources = Sources(store, most=settings.aggregation.max_sources)
+        bmcs = await open_rooms.enter_async_context(
+            Bmcs(sources, vault, clock, bmcs_options(settings))
+        )
         unknown = set(settings.engine.limits.kinds) - set(registry.names)
         if unknown:
             cannot_start(
@@ -226,6 +242,9 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             Plans(scheduled, tasks_, clock, keep_days=given.keep_days),
             bulk,
             calls,
+            sources,
+            vault,
+            bmcs,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,

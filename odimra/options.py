@@ -5,6 +5,8 @@ Called by the composition root and by whoever puts a few rooms together (tests, 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from odimra.access import (
     AccessOptions,
     HashingOptions,
@@ -12,6 +14,8 @@ from odimra.access import (
     SessionLimits,
     SessionPolicy,
 )
+from odimra.aggregation.bmc import BmcOptions, WireOptions
+from odimra.aggregation.bmcs import BmcsOptions
 from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
@@ -218,6 +222,30 @@ def meter_options(settings: Settings) -> MeterOptions:
         max(2.5 * given.look_seconds, 1.0),
         given.max_points,
     )
+
+
+def bmcs_options(settings: Settings) -> BmcsOptions:
+    """Return how BMCs are spoken to."""
+    given = settings.aggregation
+    wire = WireOptions(
+        connections=given.connections,
+        per_bmc=given.connections_per_bmc,
+        connect_timeout=given.connect_timeout_seconds,
+        timeout=given.timeout_seconds,
+        longest_answer=given.max_answer_bytes,
+    )
+    authorities = given.authorities_file
+    return BmcsOptions(
+        wire,
+        BmcOptions(retries=given.retries),
+        str(Path(authorities).expanduser()) if authorities else "",
+    )
+
+
+def vault_file(settings: Settings) -> Path:
+    """Return where the key is that seals the passwords of sources."""
+    given = settings.aggregation.key_file
+    return Path(given).expanduser() if given else Path(settings.state_folder) / "aggregation.key"
 
 
 def job_manager_options(settings: Settings) -> JobManagerOptions:

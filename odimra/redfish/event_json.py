@@ -19,6 +19,7 @@ from odimra.redfish.job_uris import JOBS, job_uri, shown_id
 from odimra.redfish.messages import Messages
 from odimra.redfish.task_json import TASKS
 
+AGGREGATION_SERVICE = "/redfish/v1/AggregationService"
 EVENT_SERVICE = "/redfish/v1/EventService"
 SUBSCRIPTIONS = f"{EVENT_SERVICE}/Subscriptions"
 STREAM = f"{EVENT_SERVICE}/SSE"
@@ -38,6 +39,7 @@ EVENT_TYPES = {
 GONE = frozenset({"JobRemoved", "ResourceRemoved", "TaskRemoved"})
 #: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
 ORIGINS = {
+    "AggregationSource": f"{AGGREGATION_SERVICE}/AggregationSources/*",
     "AccountService": account_service.URI,
     "Chassis": f"{CHASSIS}/*",
     "ComputerSystem": f"{SYSTEMS}/*",

@@ -112,14 +112,19 @@ class Effect:
     """Fields of a hash that are written in the same step as the end of a task.
 
     With those that differ its version grows and the ``news`` is told; ``absent`` says what fields
-    are taken for that are not stored. What has added up by then goes into the ``tally``.
+    are taken for that are not stored. What has added up by then goes into the ``tally``. Fields of
+    ``unset`` are taken away, with ``gone`` the hash as a whole. Its ``place`` is the key of a
+    sorted set, its member there and the score, None to leave it.
     """
 
     key: str
-    set: Mapping[str, str]
+    set: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     news: News | None = None
     tally: Tally | None = None
+    unset: Sequence[str] = ()
+    gone: bool = False
+    place: tuple[str, str, float | None] | None = None
 
     def stored(self) -> dict[str, Any]:
         """Return the effect as the atomic step takes it."""
@@ -129,7 +134,16 @@ class Effect:
             "absent": dict(self.absent),
             **({} if self.news is None else {"news": asdict(self.news)}),
             **({} if self.tally is None else {"tally": asdict(self.tally)}),
+            **({"unset": list(self.unset)} if self.unset else {}),
+            **({"gone": True} if self.gone else {}),
+            **self._placed(),
         }
+
+    def _placed(self) -> dict[str, Any]:
+        if self.place is None:
+            return {}
+        key, member, score = self.place
+        return {"place": [key, member] if score is None else [key, member, score]}
 
 
 @dataclass(frozen=True, slots=True)

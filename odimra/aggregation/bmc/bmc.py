@@ -63,7 +63,7 @@ class Bmc:
         credentials: Credentials,
         clock: Clock,
         *,
-        tls: ssl.SSLContext | bool = True,
+        tls: ssl.SSLContext | aiohttp.Fingerprint | bool = True,
         options: BmcOptions | None = None,
     ) -> None:
         self.base = base.rstrip("/") + "/"

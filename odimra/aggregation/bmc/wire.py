@@ -93,7 +93,7 @@ class Wire:
         *,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | bool = True,
+        tls: ssl.SSLContext | aiohttp.Fingerprint | bool = True,
     ) -> Answer:
         """Return what the BMC at ``base`` answers. Raises Unreachable, BadAnswer."""
         at = urljoin(base, uri)
@@ -114,7 +114,7 @@ class Wire:
         at: str,
         body: Any,
         headers: Mapping[str, str] | None,
-        tls: ssl.SSLContext | bool,
+        tls: ssl.SSLContext | aiohttp.Fingerprint | bool,
     ) -> Answer:
         given: CIMultiDict[str] = CIMultiDict(headers or {})
         data = None
@@ -134,6 +134,8 @@ class Wire:
                 found = await self._parsed(raw, response)
                 path = urlsplit(at).path
                 return Answer(response.status, response.headers, found, path)
+        except aiohttp.ServerFingerprintMismatch:
+            raise CertificateRefused("its certificate is not the one that it had") from None
         except aiohttp.ClientConnectorCertificateError:
             raise CertificateRefused("its certificate is not to be trusted") from None
         except aiohttp.ClientConnectorSSLError:

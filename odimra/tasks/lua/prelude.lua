@@ -257,8 +257,17 @@ local function finish(id, key, t, c, state)
   end
   for _, effect in ipairs(c.effects or {}) do
     if effect.tally then add_up(effect.key, effect.tally, effect.set, effect.absent) end
-    if put(effect.key, effect.set, nil, effect.absent) then
-      redis.call('HINCRBY', effect.key, 'version', 1)
+    local changed
+    if effect.gone then changed = redis.call('UNLINK', effect.key) == 1
+    else changed = put(effect.key, effect.set, effect.unset, effect.absent) end
+    local place = effect.place
+    if place then
+      if place[3] then redis.call('ZADD', place[1], place[3], place[2])
+      else redis.call('ZREM', place[1], place[2]) end
+      touch(place[1])
+    end
+    if changed then
+      if not effect.gone then redis.call('HINCRBY', effect.key, 'version', 1) end
       touch(effect.key)
       if effect.news then
         effect.news.stream, effect.news.keep = root .. 'events', MAX_EVENTS
