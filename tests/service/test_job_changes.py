@@ -476,6 +476,28 @@ async def test_the_scanner_s_jobs_are_steered_too(desk: Desk) -> None:
     ]  # fmt: skip
 
 
+async def test_the_scanner_s_api_knows_nothing_of_redfish_jobs(desk: Desk) -> None:
+    made = await desk.make(Payload=TAG, StartTime=later())
+    scheduler, scan = "/openidm/scheduler", {"invokeService": "taskscanner"}
+    kept = f"redfish:{made['Id']}"
+    before = await desk.read(made["@odata.id"])
+    for method, path, body, status in (
+        ("GET", f"job/{kept}", None, 404),
+        ("PUT", f"job/{kept}", {**scan, "invokeContext": context("true")}, 400),
+        ("DELETE", f"job/{kept}", None, 404),
+        ("POST", f"job/{kept}?_action=trigger", {}, 404),
+        ("POST", f"job/{kept}?_action=pause", {}, 404),
+        ("GET", f"trigger/scheduler-service-group.trigger-{kept}", None, 404),
+        ("POST", "job?_action=pauseJobs", {}, 200),
+        ("POST", "job?_action=resumeJobs", {}, 200),
+    ):
+        got, said, _ = await desk.ask(method, f"{scheduler}/{path}", body)
+        assert got == status, (path, said)
+    assert (await desk.read(f"{scheduler}/job?_queryFilter=true"))["result"] == []
+    assert await desk.read(made["@odata.id"]) == before
+    assert (await desk.ask("GET", f"{JOBS}/scan:{kept}"))[0] == 404, "it has one name"
+
+
 async def test_the_password_of_those_who_ask_is_theirs(desk: Desk) -> None:
     """A job goes on by the privileges of who made it, not by those of who changes it."""
     made = await desk.make("olga", Payload=payload(ResetType="ForceOff"), StartTime=later())
