@@ -89,7 +89,7 @@ class Aggregates:
         }
 
     async def ids(self, skip: int, top: int) -> list[str]:
-        """Return the ids of at most ``top`` aggregates behind the first ``skip``, the oldest first."""
+        """Return the ids of at most ``top`` behind the first ``skip``, the oldest first."""
         reply = await self._store.call("ZRANGE", self._index, skip, skip + top - 1)
         return [one.decode() for one in reply]
 

@@ -1,4 +1,4 @@
-"""The job kind ``bmc-action``: an action of a resource of a BMC, called there and followed to its end.
+"""The job kind ``bmc-action``: an action of a BMC's resource, called there, followed to its end.
 
 The BMC does the work; the task says what the BMC says. A worker may die at any instant: what the
 BMC goes on with is followed by the next one, and what was perhaps asked for is asked for again only
