@@ -1,0 +1,18 @@
+-- Put what a BMC tells on the stream, each event once, if who tells knows the secret.
+-- KEYS: stream, what is known of the source's subscription, digests of what it has told by when each can
+-- be forgotten. ARGV: entries that the stream keeps, digest of the secret, digests kept at most, JSON
+-- [{digest?, keep_ms, fields}, ...]. Returns how many were new, -1 if the secret is another one.
+if redis.call('HGET', KEYS[2], 'secret') ~= ARGV[2] then return -1 end
+local new = 0
+for _, event in ipairs(cjson.decode(ARGV[4])) do
+  local known = event.digest and redis.call('ZSCORE', KEYS[3], event.digest)
+  if not known or tonumber(known) <= now then
+    say(KEYS[1], ARGV[1], event.fields)
+    new = new + 1
+  end
+  if event.digest then redis.call('ZADD', KEYS[3], now + event.keep_ms, event.digest) end
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[3])
+redis.call('HINCRBY', KEYS[2], 'heard', 1)
+return new
