@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from odimra.aggregation.listening import KINDS
 from odimra.clock import iso
 from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
@@ -56,9 +57,9 @@ ORIGINS = {
     "TaskService": TASK_SERVICE,
 }
 #: What events can be filtered by.
-RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
-#: Registries that events use.
-REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "ResourceEvent", "TaskEvent")
+RESOURCE_TYPES = tuple(sorted({*ORIGINS, *KINDS, "Task"}))
+#: Registries that events of this service use.
+REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "Odimra", "ResourceEvent", "TaskEvent")
 BUFFER_EXCEEDED = "EventBufferExceeded"
 TERMINATED = "SubscriptionTerminated"
 HEARTBEAT = "HeartbeatEvent.RedfishServiceFunctional"

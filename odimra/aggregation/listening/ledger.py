@@ -104,13 +104,13 @@ class Ledger:
         self, token: str, lease: float, most: int, source_ids: Sequence[str]
     ) -> list[str]:
         """Become the holder of at most ``most`` sources that have none; return which."""
-        args = [token, round(lease * 1000), most, *source_ids]
+        args: list[str | int] = [token, round(lease * 1000), most, *source_ids]
         taken = await self._store.script(TAKE, keys=[self._leases, self._holders], args=args)
         return [one.decode() for one in taken]
 
     async def keep(self, token: str, lease: float, source_ids: Iterable[str]) -> list[str]:
         """Keep sources for ``lease`` seconds; return those that somebody else has by now."""
-        args = [token, round(lease * 1000), *source_ids]
+        args: list[str | int] = [token, round(lease * 1000), *source_ids]
         lost = await self._store.script(KEEP, keys=[self._leases, self._holders], args=args)
         return [one.decode() for one in lost]
 
@@ -131,9 +131,11 @@ class Ledger:
     async def read(self, source_id: str) -> Noted:
         """Return what is known of the subscription at a BMC."""
         found = _pairs(await self._store.call("HGETALL", self._noted(source_id)))
-        numbers = {name: int(found.get(name, 0)) for name in ("refused", "heard", "looked")}
         texts = ("uri", "secret", "context", "base", "destination")
-        return Noted(**{name: found.get(name, "") for name in texts}, **numbers)
+        numbers = ("refused", "heard", "looked")
+        return Noted(
+            *(found.get(name, "") for name in texts), *(int(found.get(name, 0)) for name in numbers)
+        )
 
     async def note(
         self, token: str, source_id: str, *, unset: Sequence[str] = (), **values: str | int

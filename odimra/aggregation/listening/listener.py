@@ -21,6 +21,7 @@ from odimra.aggregation.listening.records import Word, seen_change
 from odimra.aggregation.listening.subscribing import NoEvents, Secret
 from odimra.aggregation.listening.watching import Seen, changes, look
 from odimra.aggregation.sources import NoSuchSource, Source, Sources
+from odimra.aggregation.vault import NotOpened
 from odimra.clock import Clock
 from odimra.store import StoreUnavailable
 
@@ -51,7 +52,7 @@ class ListeningOptions:
     check: float = 300.0
     refused: float = 3600.0
     lease: float = 15.0
-    scan: float = 1.0
+    scan: float = 2.0
     share: int = 100
     at_a_time: int = 64
 
@@ -97,11 +98,11 @@ class Listener:
                 async with self._rooms.turns:
                     wait = await self._turn()
             except NoSuchSource:
-                await self._farewell()
+                await self._farewell(await self._ledger.read(self.id))
                 return True
             except StoreUnavailable as error:
                 wait = error.retry_after
-            except BmcError as error:
+            except (BmcError, NotOpened) as error:
                 self._say("cannot be listened to: %s", error)
                 wait = self._rooms.options.poll
             except (HoldingLost, asyncio.CancelledError):
@@ -128,8 +129,10 @@ class Listener:
         source = await self._rooms.sources.get(self.id)
         if source is None:
             raise NoSuchSource(self.id)
-        bmc = self._bmc = await self._rooms.bmcs.of(self.id)
         noted = await self._ledger.read(self.id)
+        if noted.base not in ("", source.base):
+            await self._farewell(noted)  # to the BMC that was there before
+        bmc = self._bmc = await self._rooms.bmcs.of(self.id)
         if noted.base != source.base:
             await self._note(
                 base=source.base,
@@ -180,10 +183,11 @@ class Listener:
             return found
         secret = Secret.new(address, self.id)
         # First: the BMC may have something to tell before it answers.
-        await self._note(uri="", destination=address, **secret.noted())
+        given, context = secret.noted()
+        await self._note(uri="", destination=address, secret=given, context=context)
         uri = await subscribing.subscribe(bmc, at, secret, verify=self._rooms.options.verify)
         if not uri:
-            uri = await self._found(bmc, at, secret.noted()["secret"], address)
+            uri = await self._found(bmc, at, given, address)
         await self._note(uri=uri)
         return uri
 
@@ -198,9 +202,9 @@ class Listener:
                 await subscribing.unsubscribe(bmc, one.uri)
         return here
 
-    async def _farewell(self) -> None:
-        """End the subscription of a source that was removed, if its BMC can still be spoken to."""
-        bmc, noted = self._bmc, await self._ledger.read(self.id)
+    async def _farewell(self, noted: Noted) -> None:
+        """End the subscription at a BMC that is none of a source any more, if that can be done."""
+        bmc = self._bmc
         if bmc is None or not noted.uri:
             return
         try:

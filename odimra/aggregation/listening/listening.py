@@ -88,16 +88,14 @@ class Listening:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _scan(self) -> None:
-        await self._keep()
+        left = await self._keep()
         there = {one.id: one.version for one in await self._sources.all()}
         for source_id, (listener, _) in self._held.items():
             # Another password, another address, or none any more.
             if there.get(source_id) != self._versions.get(source_id):
                 listener.wake()
         self._versions = there
-        # Also of sources that were removed when nobody listened: something is left of them.
-        left = (await self._ledger.known()) - there.keys()
-        free = [one for one in (*there, *left) if one not in self._held]
+        free = [one for one in (*there, *(left - there.keys())) if one not in self._held]
         for taken in await self._take(free):
             self._listen(taken)
 
@@ -110,10 +108,14 @@ class Listening:
                 return taken
         return []
 
-    async def _keep(self) -> None:
+    async def _keep(self) -> frozenset[str]:
+        """Keep what is held; return the sources of which something may be left, now and then.
+
+        Those were removed when nobody listened to them.
+        """
         now = self._clock.now_ms()
         if now - self._kept < self.options.lease * 1000 / 3:
-            return
+            return frozenset()
         held = list(self._held)
         for at in range(0, len(held), NAMED):
             for lost in await self._ledger.keep(
@@ -122,6 +124,7 @@ class Listening:
                 if lost in self._held:
                     self._held[lost][1].cancel()
         self._kept = now
+        return await self._ledger.known()
 
     def _listen(self, source_id: str) -> None:
         listener = Listener(self._rooms, source_id)

@@ -45,9 +45,9 @@ class Secret:
         destination = f"{address}{RECEIVER}/{source_id}/{secrets.token_urlsafe(32)}"
         return cls(destination, f"odimra:{source_id}:{secrets.token_urlsafe(16)}")
 
-    def noted(self) -> dict[str, str]:
-        """Return what the store keeps of it."""
-        return {"secret": digest(secret_of(self.destination)), "context": digest(self.context)}
+    def noted(self) -> tuple[str, str]:
+        """Return what the store keeps of it: the digests of both."""
+        return digest(secret_of(self.destination)), digest(self.context)
 
 
 def secret_of(destination: str) -> str:
