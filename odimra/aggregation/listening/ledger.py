@@ -131,11 +131,11 @@ class Ledger:
     async def read(self, source_id: str) -> Noted:
         """Return what is known of the subscription at a BMC."""
         found = _pairs(await self._store.call("HGETALL", self._noted(source_id)))
-        texts = ("uri", "secret", "context", "base", "destination")
-        numbers = ("refused", "heard", "looked")
-        return Noted(
-            *(found.get(name, "") for name in texts), *(int(found.get(name, 0)) for name in numbers)
+        counts = [int(found.get(name, 0)) for name in ("refused", "heard", "looked")]
+        uri, secret, context, base, destination = (
+            found.get(name, "") for name in ("uri", "secret", "context", "base", "destination")
         )
+        return Noted(uri, secret, context, base, destination, *counts)
 
     async def note(
         self, token: str, source_id: str, *, unset: Sequence[str] = (), **values: str | int
