@@ -30,6 +30,8 @@ SAME_MS = 600_000
 SAME_NUMBER_MS = 60_000
 
 MESSAGE_ID = re.compile(r"[A-Za-z0-9]+\.\d+\.\d+\.[A-Za-z0-9.]+")
+LONGEST_ID = 255
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 HEALTH = ("OK", "Warning", "Critical")
 EVENT_TYPES = (
     "Alert", "MetricReport", "Other", "ResourceAdded", "ResourceRemoved", "ResourceUpdated",
@@ -91,7 +93,7 @@ def entry(
     record["OriginAddress"] = source.base
     if key == "ResourceRemoved":
         record["OriginOfConditionUnavailable"] = True
-    for name in ("Oem", "DiagnosticData"):
+    for name in ("Oem", "DiagnosticData", "MessageArgs"):
         if len(orjson.dumps(record)) > LONGEST_EVENT:
             record.pop(name, None)
     told, keep = _digest(given, place)
@@ -104,7 +106,7 @@ def entry(
 def _message(source: Source, given: Mapping[str, Any], word: Word) -> dict[str, Any]:
     said = given.get("MessageId")
     text = given.get("Message")
-    if isinstance(said, str) and MESSAGE_ID.fullmatch(said):
+    if isinstance(said, str) and len(said) <= LONGEST_ID and MESSAGE_ID.fullmatch(said):
         args = given.get("MessageArgs")
         shown: dict[str, Any] = {"MessageId": said}
         if isinstance(args, list):
@@ -177,12 +179,13 @@ def _flag(value: Any) -> bool | None:
 
 
 def _time(value: Any) -> str | None:
-    if not isinstance(value, str) or "T" not in value:
+    if not isinstance(value, str) or not TIME.fullmatch(value):
         return None
     try:
-        return value if datetime.fromisoformat(value).tzinfo is not None else None
+        datetime.fromisoformat(value)
     except ValueError:
         return None
+    return value
 
 
 #: What is passed on as it is, if it is what it should be.

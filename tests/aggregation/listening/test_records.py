@@ -123,7 +123,7 @@ def test_a_number_as_an_id_is_no_trouble() -> None:
     assert one(EventId=7).digest
 
 
-@pytest.mark.parametrize("given", ["yesterday", "2026-11-23", "2026-11-23T10:00:00", 5, None, ...])
+@pytest.mark.parametrize("given", ["yesterday", "2026-11-23", "2026-11-23T10:00:00", "20261123T100000Z", "2026-13-23T10:00:00Z", 5, None, ...])
 def test_a_time_that_is_none_is_when_it_came(given: Any) -> None:
     assert one(EventTimestamp=given).record["EventTimestamp"] == "2027-01-15T08:00:00.000Z"
 
@@ -221,6 +221,8 @@ def test_what_may_not_be_there_is_left_out() -> None:
 
 def test_too_much_of_a_makers_own_is_left_out() -> None:
     assert "Oem" not in one(Oem={"Maker": {"a": "x" * 70_000}}).record
+    assert "MessageArgs" not in one(MessageArgs=["x" * 70_000]).record
+    assert one(MessageId=f"A.1.0.{'x' * 300}").message == "EventOfSource"
 
 
 def test_what_names_an_event() -> None:
