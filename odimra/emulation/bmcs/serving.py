@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 LOOK = 0.2
 SEND_TIMEOUT = 5.0
 LONGEST_BODY = 1024 * 1024
+#: Seconds in which what is being answered may end when a BMC goes away.
+LEAVE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class Station:
         if listener is not None:
             listener.close()
         if self._server is not None:
-            await self._server.shutdown(0)
+            # 0 would be for as long as clients keep their connections.
+            await self._server.shutdown(LEAVE)
 
     def now(self) -> float:
         """Return the time in seconds."""
