@@ -30,8 +30,8 @@ from tests.support.service import CHECKOUT, clean_environment
 PERIODS, POINTS = 1000, 50
 #: The same where sets of rules are.
 SIZES = ((2000, 10), (20, 1000))
-#: Periods whose usage is pushed at the same time.
-TOGETHER = 50
+#: Points that are pushed at the same time.
+TOGETHER = 1000
 ROOT = "/v1/rating/module_config/hashmap"
 PATIENCE = 600.0
 AIM = 0.5
@@ -103,10 +103,11 @@ async def fill(url: str, sets: Iterable[load.Rules], periods: int, count: int) -
             for one in load.points(rules, scope, period, count)
         )
 
+    at_once = max(1, TOGETHER // count)
     for rules in sets:
         for scope in range(load.SCOPES):
-            for first in range(0, periods, TOGETHER):
-                some = range(first, min(periods, first + TOGETHER))
+            for first in range(0, periods, at_once):
+                some = range(first, min(periods, first + at_once))
                 await asyncio.gather(*(push(rules, scope, period) for period in some))
     await store.close()
 

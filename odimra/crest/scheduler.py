@@ -46,11 +46,17 @@ async def pages(jobs: ScheduledJobs) -> AsyncIterator[list[ScheduledJob]]:
     after = ""
     # By their ids: of a page of jobs none may be left, as they may be deleted meanwhile.
     while ids := await jobs.ids(after, PAGE):
-        # Redfish Jobs are shown by the JobService.
-        own = [one for one in ids if not one.startswith(PREFIX)]
-        found = await asyncio.gather(*map(jobs.read, own))
+        shown = [one for one in ids if not one.startswith(PREFIX)]
+        found = await asyncio.gather(*map(jobs.read, shown))
         yield [job for job in found if job is not None]
         after = ids[-1]
+
+
+def own(job_id: str) -> str:
+    """Return the id of a job that is shown here. Raises DocumentMissing for those that are not."""
+    if job_id.startswith(PREFIX):  # Redfish Jobs are shown by the JobService
+        raise DocumentMissing(job_id)
+    return job_id
 
 
 class JobsEndpoint(Endpoint):
@@ -74,7 +80,7 @@ class JobsEndpoint(Endpoint):
         """One job."""
         if resource_id is None:
             raise bad("Empty resourceId")
-        job = await self._jobs.read(resource_id)
+        job = await self._jobs.read(own(resource_id))
         if job is None:
             raise DocumentMissing(resource_id)
         return _answer(job)
@@ -95,6 +101,8 @@ class JobsEndpoint(Endpoint):
         named = resource_id or self._new_id()
         if len(named) > LONGEST_NAME:
             raise bad(f"_id: is longer than {LONGEST_NAME} characters")
+        if named.startswith(PREFIX):
+            raise bad(f"_id: begins with {PREFIX}, as only those of Redfish Jobs do")
         job = self._job(ask)
         made = await self._jobs.create(
             named, job.stored(), job.schedule, owner=job.owner, concurrent=job.concurrent
@@ -105,7 +113,7 @@ class JobsEndpoint(Endpoint):
         """Another definition; the schedule begins anew."""
         job = self._job(ask)
         changed = await self._jobs.update(
-            resource_id,
+            own(resource_id),
             job.stored(),
             job.schedule,
             owner=job.owner,
@@ -129,7 +137,7 @@ class JobsEndpoint(Endpoint):
 
     async def delete(self, ask: Ask, resource_id: str, *args: str) -> Answer:
         """No job any more; what runs goes on. The answer shows what it was."""
-        return _answer(await self._jobs.delete(resource_id, rev=_revision(ask)))
+        return _answer(await self._jobs.delete(own(resource_id), rev=_revision(ask)))
 
     async def action(self, ask: Ask, resource_id: str | None, name: str, *args: str) -> Answer:
         """Pause, resume, trigger one job; pause and resume all; list those that run."""
@@ -143,15 +151,15 @@ class JobsEndpoint(Endpoint):
         verb = verbs.get(name.lower())
         if verb is None:
             raise bad(f"Unknown action: {name[:50]}")
-        await verb(resource_id)
+        await verb(own(resource_id))
         return Answer(SUCCESS)
 
     async def _of_all(self, name: str) -> Answer:
         match name.lower():
             case "pausejobs":
-                await self._jobs.pause_all()
+                await self._jobs.pause_all(but=PREFIX)
             case "resumejobs":
-                await self._jobs.resume_all()
+                await self._jobs.resume_all(but=PREFIX)
             case "listcurrentlyexecutingjobs":
                 return Answer(await self._executing())
             case _:
@@ -190,7 +198,8 @@ class TriggersEndpoint(Endpoint):
 
     async def _trigger(self, trigger_id: str) -> dict[str, Any] | None:
         name = trigger_id.removeprefix(job_json.TRIGGER)
-        job = await self._jobs.read(name) if name != trigger_id else None
+        shown = name != trigger_id and not name.startswith(PREFIX)
+        job = await self._jobs.read(name) if shown else None
         return next(iter([] if job is None else job_json.triggers(job)), None)
 
     async def read(self, ask: Ask, resource_id: str | None, *args: str) -> Answer:

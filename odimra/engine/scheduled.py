@@ -419,13 +419,13 @@ class ScheduledJobs:
         _, reply = await self.step("cancel", job_id, self._clock.now_ms())
         return self.load(job_id, reply)
 
-    async def pause_all(self) -> int:
-        """Pause every job, in batches; return how many there are."""
-        return await self._control_all("pause")
+    async def pause_all(self, *, but: str = "\0") -> int:
+        """Pause every job whose id does not begin with ``but``, in batches; return how many."""
+        return await self._control_all("pause", but)
 
-    async def resume_all(self) -> int:
-        """Resume every job, in batches; return how many there are."""
-        return await self._control_all("resume")
+    async def resume_all(self, *, but: str = "\0") -> int:
+        """Resume every job whose id does not begin with ``but``, in batches; return how many."""
+        return await self._control_all("resume", but)
 
     async def _control(self, verb: str, ids: Sequence[str]) -> int:
         asked = retries.asked(self.store.keys.root) if verb == "trigger" else None
@@ -445,9 +445,10 @@ class ScheduledJobs:
         if not await self._control(verb, [job_id]):
             raise DocumentMissing(job_id)
 
-    async def _control_all(self, verb: str) -> int:
+    async def _control_all(self, verb: str, but: str) -> int:
         found, ids = 0, await self.ids(size=BATCH)
         while ids:
-            found += await self._control(verb, ids)
+            meant = [one for one in ids if not one.startswith(but)]
+            found += await self._control(verb, meant) if meant else 0
             ids = await self.ids(ids[-1], BATCH)
         return found

@@ -22,7 +22,10 @@ def shown_id(job_id: str) -> str:
 
 def kept_id(shown: str) -> str:
     """Return the id of the scheduled job that is shown so."""
-    return shown.removeprefix(SCAN) if shown.startswith(SCAN) else PREFIX + shown
+    name = shown.removeprefix(SCAN)
+    # Each is shown by one name only.
+    scan = shown.startswith(SCAN) and not name.startswith(PREFIX)
+    return name if scan else PREFIX + shown
 
 
 def job_uri(job_id: str) -> str:

@@ -208,6 +208,7 @@ class Tasks:
             "leaf": not new.subtasks,
             "fields": fields,
             **({"delay": new.delay_ms} if new.delay_ms else {}),
+            **({"run_of": new.run_of} if new.run_of else {}),
         }
 
     async def create(

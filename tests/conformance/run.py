@@ -24,7 +24,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a, class_s
-from tests.conformance.work import SETTINGS, give_work, listening
+from tests.conformance.work import SETTINGS, give_jobs, give_work, listening
 from tests.support.service import CHECKOUT, Service
 from tests.support.work import cancel
 
@@ -84,6 +84,7 @@ def judge(bin_folder: Path, isolated: bool, only: list[str]) -> list[Verdict]:
     with Service(SETTINGS) as service:
         toolbox = Toolbox(bin_folder, reports, service)
         client = service.admin()
+        running_job = give_jobs(client)
         running = give_work(client)
 
         def look_at_listeners(tool: Callable[[], Verdict]) -> Verdict:
@@ -109,6 +110,7 @@ def judge(bin_folder: Path, isolated: bool, only: list[str]) -> list[Verdict]:
             if name != "service":
                 # The use cases reset every system; they would wait for the one that is busy.
                 cancel(client, running)
+                client.patch(running_job, {"JobState": "Cancelled"})
             verdicts.append(Verdict(name, skipped=why_not) if why_not else run())
         service_log = service.printed()
         (reports / "service.log").write_text(service_log, "utf-8")

@@ -1,19 +1,25 @@
-"""Tasks for the validators to look at.
+"""Tasks and Jobs for the validators to look at.
 
-One that runs, and ones that ended in each way, some with sub-tasks.
+Ones that run, and ones that ended in each way, some with sub-tasks or steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from tests.jobs.yard import context
 from tests.support import work
 from tests.support.http import Answer, Client
 
 # The default fleet, because that is what a user has; only the scenarios are ours, by reset type, so
 # that the use-case checkers (which use other types) see ordinary resets.
+JOBS = "/redfish/v1/JobService/Jobs"
 SETTINGS = {
     "emulation": {
         "scenarios": str(Path(__file__).with_name("scenarios.yaml")),
@@ -53,6 +59,65 @@ def give_work(client: Client) -> Answer:
     if missing:
         raise RuntimeError(f"there is no task in state {missing} to show")
     return running
+
+
+def give_jobs(client: Client) -> str:
+    """Have a Job in each state that a Job can be found in, one with steps, and one of a scan.
+
+    Return the URI of the one that runs.
+    """
+    machines = [one["@odata.id"] for one in client.get(work.SYSTEMS).body["Members"]]
+
+    def reset(machine: int, kind: str) -> dict[str, Any]:
+        return {
+            "TargetUri": f"{machines[machine]}/Actions/ComputerSystem.Reset",
+            "HttpOperation": "POST",
+            "JsonBody": json.dumps({"ResetType": kind}),
+            "HttpHeaders": ["Content-Type: application/json"],
+        }
+
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    weekly = {
+        "Name": "Odimra:Weekly",
+        "InitialStartTime": later,
+        "RecurrenceInterval": "P7D",
+        "EnabledDaysOfWeek": ["Every"],
+        "EnabledDaysOfMonth": [0],
+        "EnabledMonthsOfYear": ["Every"],
+        "MaxOccurrences": 10,
+        "Lifetime": "P365D",
+    }
+    tag = {"TargetUri": machines[0], "HttpOperation": "PATCH", "JsonBody": '{"AssetTag": "a"}'}
+    wanted: dict[str, Mapping[str, Any]] = {
+        "Completed": {"Payload": reset(0, "ForceRestart")},
+        "Exception": {"Steps": [{"Payload": tag}, {"Payload": reset(1, "Nmi")}]},
+        "Running": {"Payload": reset(3, "GracefulShutdown")},
+        "Pending": {"Payload": reset(0, "ForceRestart"), "Schedule": weekly},
+        "Suspended": {"Payload": tag, "StartTime": later, "MaxExecutionTime": "PT1H"},
+        "Cancelled": {"Payload": tag, "StartTime": later, "HidePayload": True},
+    }
+    made = {}
+    for state, body in wanted.items():
+        answer = client.post(JOBS, body)
+        if answer.status != 201:
+            raise RuntimeError(f"a job was answered {answer.status}: {answer.body}")
+        made[state] = answer.headers["Location"]
+    for state in ("Suspended", "Cancelled"):
+        client.patch(made[state], {"JobState": state})
+    scan = {
+        "type": "cron",
+        "schedule": "0 0 3 * * ?",
+        "invokeService": "taskscanner",
+        "invokeContext": context("true"),
+    }
+    client.request("PUT", "/openidm/scheduler/job/nightly", scan)
+    deadline = time.monotonic() + 60
+    for state, uri in made.items():
+        while (found := client.get(uri).body["JobState"]) != state:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"a job is {found}, and not {state}")
+            time.sleep(0.1)
+    return str(made["Running"])
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.chaos import ask, kill_one
+from tests.support.chaos import ask, kill_one, processes
 from tests.support.follower import Follower
 from tests.support.http import Client
 from tests.support.lifecycle import disagreements, judge, order, since, stream
@@ -49,6 +51,8 @@ def load(client: Client, service: Service, chance: random.Random) -> tuple[list[
     killed: list[str] = []
     until = time.monotonic() + SECONDS
     kill_at = time.monotonic() + 1
+    # Whichever serves the stream is among them; all others are left to chance.
+    apis = [name for name in processes(service, store=False) if name.startswith("api")]
     while time.monotonic() < until:
         reset = f"/redfish/v1/Systems/{chance.choice(MACHINES)}/Actions/ComputerSystem.Reset"
         answer = ask(client, "POST", reset, {"ResetType": "ForceRestart"})
@@ -57,7 +61,12 @@ def load(client: Client, service: Service, chance: random.Random) -> tuple[list[
             if chance.random() < 0.1:
                 ask(client, "DELETE", str(answer.headers["Location"]))
         if time.monotonic() > kill_at:
-            killed.append(kill_one(service, chance, store=False))
+            there = processes(service, store=False)
+            if len(killed) % 3 == 2 and apis and apis[-1] in there:
+                killed.append(apis.pop())
+                os.kill(there[killed[-1]], signal.SIGKILL)
+            else:
+                killed.append(kill_one(service, chance, store=False))
             kill_at = time.monotonic() + chance.uniform(0.8, 2)
         time.sleep(0.1)  # a load of many operations, not of all that the machine can take
     return accepted, killed

@@ -158,6 +158,7 @@ class PlannedJob:
                 told = percent
                 await job.progress(percent)
             await job.sleep(EVERY)
+            await job.look()
             try:
                 run.heed_time()
             except StepFailed:

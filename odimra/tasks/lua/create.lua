@@ -74,5 +74,7 @@ if once then redis.call('HSET', once[1], once[2], once[3]) end
 if new.asked then note_asked(new.asked, now, new.task.id) end
 for _, note in ipairs(notes) do note() end
 insert(new.task)
+local job = new.task.run_of and root .. 'scheduled:' .. new.task.run_of
+if job and redis.call('EXISTS', job) == 1 then redis.call('HSET', job, 'last', new.task.id) end
 for ordinal, one in ipairs(new.subtasks) do insert(one, new.task.id, ordinal) end
 return answer('ok')
