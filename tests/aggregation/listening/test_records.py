@@ -123,7 +123,19 @@ def test_a_number_as_an_id_is_no_trouble() -> None:
     assert one(EventId=7).digest
 
 
-@pytest.mark.parametrize("given", ["yesterday", "2026-11-23", "2026-11-23T10:00:00", "20261123T100000Z", "2026-13-23T10:00:00Z", 5, None, ...])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "yesterday",
+        "2026-11-23",
+        "2026-11-23T10:00:00",
+        "20261123T100000Z",
+        "2026-13-23T10:00:00Z",
+        5,
+        None,
+        ...,
+    ],
+)
 def test_a_time_that_is_none_is_when_it_came(given: Any) -> None:
     assert one(EventTimestamp=given).record["EventTimestamp"] == "2027-01-15T08:00:00.000Z"
 

@@ -34,9 +34,10 @@ async def subscribed(station: Station, stand: Stand, source: Source) -> None:
 
 
 async def post(where: str, body: Any, raw: bytes | None = None) -> int:
-    async with aiohttp.ClientSession() as session, session.post(
-        where, data=raw, json=None if raw else body
-    ) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(where, data=raw, json=None if raw else body) as answer,
+    ):
         assert await answer.read() == b""
         return answer.status
 
@@ -249,8 +250,9 @@ async def test_a_service_that_has_moved_says_so(
     await stand.stop()
     await stand.listen(check=100, address="http://127.0.0.1:1")
     await until(
-        lambda: [one["Destination"][:18] for one in subscriptions(station)]
-        == ["http://127.0.0.1:1"]
+        lambda: (
+            [one["Destination"][:18] for one in subscriptions(station)] == ["http://127.0.0.1:1"]
+        )
     )
     await stand.stop()
     await stand.listen(address="")
