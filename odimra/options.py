@@ -247,7 +247,7 @@ def listening_options(settings: Settings) -> ListeningOptions:
     """Return how BMCs are listened to."""
     given = settings.aggregation
     return ListeningOptions(
-        (given.event_destination or settings.http.public_url).rstrip("/"),
+        given.event_destination or settings.http.public_url,
         given.event_verify_certificate,
         given.poll_seconds,
         given.event_check_seconds,
