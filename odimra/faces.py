@@ -102,6 +102,7 @@ def redfish_resources(
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
+    foreign = Ledger(house.store).registries
     found: list[Resource] = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
@@ -126,12 +127,12 @@ def redfish_resources(
             house.clock,
             most=settings.scans.max_jobs,
         ),
-        *event_service.resources(house.event_service),
+        *event_service.resources(house.event_service, foreign),
         *event_tests.resources(
             TestEvents(house.store), house.event_service, lambda uri: schema_of(uri, found)
         ),
         *event_destinations.resources(
-            house.subscriptions, house.streams, messages, reach(settings)
+            house.subscriptions, house.streams, messages, reach(settings), foreign
         ),
         *sse.resources(told, settings.http.public_url),
     ]

@@ -24,6 +24,9 @@ DROP = Script.from_package(_LUA, "lua/drop.lua")
 
 #: Digests of what one BMC has told that are kept, at most.
 MOST_DIGESTS = 1000
+#: Registries of BMCs that are known, at most, and the longest name of one.
+MOST_REGISTRIES = 200
+LONGEST_REGISTRY = 64
 #: Which BMC was looked at, among the paths of its resources.
 BASE = "@base"
 
@@ -88,6 +91,7 @@ class Ledger:
         self._store = store
         self._leases = store.keys.of("listening", "leases")
         self._holders = store.keys.of("listening", "holders")
+        self._registries = store.keys.of("setting", "registries")
 
     def _noted(self, source_id: str) -> str:
         return self._store.keys.of("listening", "subscription", source_id)
@@ -162,21 +166,46 @@ class Ledger:
     async def tell(self, source_id: str, secret: str, entries: Sequence[Entry]) -> int | None:
         """Put events of a BMC on the stream; return how many were new, None for a wrong secret."""
         events = [
-            {"fields": one.fields(), "keep_ms": one.keep_ms}
+            {"fields": one.fields(), "keep_ms": one.keep_ms, "registry": one.registry}
             | ({"digest": one.digest} if one.digest else {})
             for one in entries
         ]
         new: int = await self._store.script(
             TOLD,
-            keys=[self._store.keys.events, self._noted(source_id), self._digests(source_id)],
+            keys=[
+                self._store.keys.events,
+                self._noted(source_id),
+                self._digests(source_id),
+                self._registries,
+            ],
             args=[
                 self._store.options.max_events,
                 digest(secret),
                 MOST_DIGESTS,
+                MOST_REGISTRIES,
                 orjson.dumps(events),
             ],
         )
         return None if new < 0 else new
+
+    async def add_registries(self, prefixes: Iterable[str]) -> None:
+        """Note the registries that a BMC says it uses, those that fit."""
+        known = await self.registries()
+        for prefix in prefixes:
+            if (
+                prefix not in known
+                and len(prefix) <= LONGEST_REGISTRY
+                and len(known) < MOST_REGISTRIES
+            ):
+                await self._store.call("HSETNX", self._registries, prefix, "1")
+
+    async def registries(self) -> frozenset[str]:
+        """Return the prefixes of the registries that BMCs use, as far as they are known."""
+        return await self._store.cached(self._registries, "prefixes", self._load_registries)
+
+    async def _load_registries(self) -> frozenset[str]:
+        names = await self._store.call("HKEYS", self._registries)
+        return frozenset(name.decode() for name in names)
 
     # What is seen
 

@@ -176,6 +176,7 @@ class Listener:
 
     async def _subscribe(self, bmc: Bmc, noted: Noted, address: str) -> str:
         at = await subscribing.desk(bmc)
+        await self._ledger.add_registries(at.registries)
         found = await self._found(bmc, at, noted.secret, address)
         if found:
             # By somebody who did not live, or did not hear, to note where it is.

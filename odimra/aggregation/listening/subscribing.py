@@ -7,6 +7,7 @@ Called by the listener; knows the BMC client only.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ MOST = 100
 NOT_THERE = (404, 410)
 #: What older BMCs want to be told, where they do not say what they can.
 EVENT_TYPES = ["StatusChange", "ResourceUpdated", "ResourceAdded", "ResourceRemoved", "Alert"]
+
+
+PREFIX = re.compile(r"[A-Za-z0-9]+")
 
 
 class NoEvents(Exception):
@@ -71,6 +75,7 @@ class Desk:
 
     subscriptions: str
     types: list[str]
+    registries: list[str]
 
 
 async def desk(bmc: Bmc) -> Desk:
@@ -87,7 +92,13 @@ async def desk(bmc: Bmc) -> Desk:
     uri = linked.get("@odata.id") if isinstance(linked, dict) else None
     types = body.get("EventTypesForSubscription")
     known = [one for one in types if one in EVENT_TYPES] if isinstance(types, list) else []
-    return Desk(uri if isinstance(uri, str) else f"{EVENT_SERVICE}/Subscriptions", known)
+    said = body.get("RegistryPrefixes")
+    prefixes = said if isinstance(said, list) else []
+    return Desk(
+        uri if isinstance(uri, str) else f"{EVENT_SERVICE}/Subscriptions",
+        known,
+        [one for one in prefixes if isinstance(one, str) and PREFIX.fullmatch(one)],
+    )
 
 
 async def subscribe(bmc: Bmc, at: Desk, secret: Secret, *, verify: bool) -> str:

@@ -19,6 +19,7 @@ from aiohttp import web
 from odimra import config
 from odimra.aggregation.sources import Source, new_source_id
 from odimra.app import serve_events
+from odimra.emulation.bmcs.bmc import Reply
 from odimra.emulation.bmcs.serving import Station
 from odimra.faces import application
 from odimra.house import House, build
@@ -26,6 +27,7 @@ from odimra.redfish.server import RedfishRunner
 from odimra.tasks import Change, NewTask, states
 from tests.aggregation.listening.conftest import free_port, until
 from tests.aggregation.listening.test_subscribed import subscriptions
+from tests.aggregation.listening.test_watched import instead
 from tests.events.conftest import Sink
 from tests.events.conftest import make_sink as make_sink
 from tests.redfish.conftest import basic
@@ -191,3 +193,53 @@ async def test_with_the_source_the_subscription_at_the_bmc_goes(
     effects = whole.house.sources.removed(source)
     await whole.house.tasks.change(task.id, Change(state=states.COMPLETED, effects=effects))
     await until(lambda: not subscriptions(station))
+
+
+async def test_registries_of_bmcs_can_be_asked_for_once_they_are_known(
+    whole: Whole, station: Station, sinks: dict[str, Sink]
+) -> None:
+    source = await whole.add(station)
+    service = f"{whole.url}/redfish/v1/EventService"
+    wanted = {"RegistryPrefixes": ["Platform"], "MessageIds": ["Platform.1.0.FanFailed"]}
+    status, body = await whole.subscribe(sinks["all"], **wanted)
+    assert status == 400 and "Platform" in json.dumps(body)
+    async with whole.client.get(service) as answer:
+        before = answer.headers["ETag"]
+        assert "Platform" not in (await answer.json())["RegistryPrefixes"]
+    await until(lambda: subscriptions(station))
+    place = subscriptions(station)[0]["Destination"]
+    event = {"MessageId": "Platform.1.0.FanFailed", "OriginOfCondition": "/redfish/v1/Chassis/1"}
+    async with aiohttp.ClientSession() as bmc:
+        async with bmc.post(place, json={"Events": [event]}) as answer:
+            assert answer.status == 204
+        async with whole.client.get(service) as answer:
+            etag = answer.headers["ETag"]
+            assert "Platform" in (await answer.json())["RegistryPrefixes"]
+        assert before != etag
+        for tag, status in ((before, 412), (etag, 200)):
+            async with whole.client.patch(
+                service, json={"DeliveryRetryAttempts": 7}, headers={"If-Match": tag}
+            ) as answer:
+                assert answer.status == status
+        status, body = await whole.subscribe(sinks["all"], **wanted)
+        assert status == 201, body
+        async with bmc.post(place, json={"Events": [event]}) as answer:
+            assert answer.status == 204
+    await until(lambda: sinks["all"].records)
+    assert told(sinks["all"].records, source) == ["FanFailed"]
+
+
+async def test_a_bmc_says_which_registries_it_uses(whole: Whole, station: Station) -> None:
+    service = {"ServiceEnabled": True, "RegistryPrefixes": ["Maker", "no, not that", 5]}
+    instead(
+        station, lambda ask: Reply(200, service) if ask.path == "/redfish/v1/EventService" else None
+    )
+    await whole.add(station)
+
+    async def known() -> bool:
+        async with whole.client.get(f"{whole.url}/redfish/v1/EventService") as answer:
+            prefixes = (await answer.json())["RegistryPrefixes"]
+        assert "no, not that" not in prefixes
+        return "Maker" in prefixes
+
+    await until(known)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from odimra.aggregation.listening import listener as listeners
+from odimra.aggregation.listening import watching
 from odimra.aggregation.listening.watching import Seen, changes
 from odimra.aggregation.sources import Source
 from odimra.emulation.bmcs.bmc import EVENT_SERVICE, SUBSCRIPTIONS, Ask, Reply, refusal
@@ -265,14 +266,14 @@ async def test_one_that_answers_nonsense_does_not_end_the_listening(
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     broken = [RuntimeError("broken")]
-    look = listeners.look
+    look = watching.look
 
     async def stumble(*args: Any) -> Any:
         if broken:
             raise broken.pop()
         return await look(*args)
 
-    monkeypatch.setattr(listeners, "look", stumble)
+    monkeypatch.setattr(f"{listeners.__name__}.look", stumble)
     await stand.listen()
     await until(lambda: "listening stumbled" in caplog.text)
     await until(lambda: seen(stand, source, SYSTEM))

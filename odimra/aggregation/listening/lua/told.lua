@@ -1,13 +1,17 @@
 -- Put what a BMC tells on the stream, each event once, if who tells knows the secret.
 -- KEYS: stream, what is known of the source's subscription, digests of what it has told by when each can
--- be forgotten. ARGV: entries that the stream keeps, digest of the secret, digests kept at most, JSON
--- [{digest?, keep_ms, fields}, ...]. Returns how many were new, -1 if the secret is another one.
+-- be forgotten, registries that BMCs use. ARGV: entries that the stream keeps, digest of the secret,
+-- digests and registries kept at most, JSON [{digest?, keep_ms, registry, fields}, ...].
+-- Returns how many were new, -1 if the secret is another one.
 if redis.call('HGET', KEYS[2], 'secret') ~= ARGV[2] then return -1 end
 local new = 0
-for _, event in ipairs(cjson.decode(ARGV[4])) do
+for _, event in ipairs(cjson.decode(ARGV[5])) do
   local known = event.digest and redis.call('ZSCORE', KEYS[3], event.digest)
   if not known or tonumber(known) <= now then
     say(KEYS[1], ARGV[1], event.fields)
+    if redis.call('HLEN', KEYS[4]) < tonumber(ARGV[4]) then
+      redis.call('HSETNX', KEYS[4], event.registry, 1)
+    end
     new = new + 1
   end
   if event.digest then redis.call('ZADD', KEYS[3], now + event.keep_ms, event.digest) end
