@@ -56,7 +56,9 @@ from odimra.options import (
 from odimra.redfish import (
     account_service,
     accounts,
+    aggregation_sources,
     chassis,
+    connection_methods,
     event_destinations,
     event_service,
     event_tests,
@@ -126,6 +128,14 @@ def redfish_resources(
             house.machine_calls.check,
             house.clock,
             most=settings.scans.max_jobs,
+        ),
+        *connection_methods.resources(house.sources, {}, {}),
+        *aggregation_sources.resources(
+            house.sources,
+            house.vault,
+            house.tasks,
+            accepted,
+            allow_http=settings.aggregation.allow_http,
         ),
         *event_service.resources(house.event_service, foreign),
         *event_tests.resources(

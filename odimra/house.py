@@ -15,6 +15,7 @@ from odimra import machine_records
 from odimra.access import (
     Access,
 )
+from odimra.aggregation.adding import AddSource, ChangeSource, RemoveSource
 from odimra.aggregation.bmcs import Bmcs
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
@@ -196,10 +197,6 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             Cycle(scopes, usage, rater, clock, cycle_options(settings), meters),
         )
         calls = MachineCalls()
-        registry.add(PlannedJob(tasks_, calls, access.principal))
-        registry.add(
-            BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
-        )
         try:
             vault = Vault.open(vault_file(settings))
         except BadKey as error:
@@ -207,6 +204,12 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         sources = Sources(store, most=settings.aggregation.max_sources)
         bmcs = await open_rooms.enter_async_context(
             Bmcs(sources, vault, clock, bmcs_options(settings))
+        )
+        for of_sources in (AddSource, ChangeSource, RemoveSource):
+            registry.add(of_sources(sources, vault, bmcs))
+        registry.add(PlannedJob(tasks_, calls, access.principal))
+        registry.add(
+            BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
         )
         unknown = set(settings.engine.limits.kinds) - set(registry.names)
         if unknown:

@@ -6,15 +6,17 @@ Used by the job kinds and the faces. Knows the sources.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from odimra.aggregation.bmc import Bmc, BmcOptions, Credentials, Wire, WireOptions
+from odimra.aggregation.bmc import Bmc, BmcOptions, Credentials, Unreachable, Wire, WireOptions
 from odimra.aggregation.sources import NoSuchSource, Source, Sources
 from odimra.aggregation.vault import Vault
 from odimra.clock import Clock
@@ -94,6 +96,30 @@ class Bmcs:
             tls=self._judge(source.verify),
             options=self._options.bmc,
         )
+
+    async def fingerprint(self, base: str) -> str:
+        """Return the SHA-256 of the certificate that is shown at an address, as hex digits.
+
+        Raises :class:`~odimra.aggregation.bmc.Unreachable`.
+        """
+        parts = urlsplit(base)
+        anything = ssl.create_default_context()
+        anything.check_hostname = False
+        anything.verify_mode = ssl.CERT_NONE
+        try:
+            async with asyncio.timeout(self._options.wire.connect_timeout):
+                _, writer = await asyncio.open_connection(
+                    parts.hostname, parts.port or 443, ssl=anything
+                )
+        except (OSError, TimeoutError) as error:
+            late = isinstance(error, TimeoutError)
+            said = "it does not answer in time" if late else "there is no connection"
+            raise Unreachable(said, sent=False) from None
+        try:
+            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        finally:
+            writer.transport.abort()
+        return hashlib.sha256(shown).hexdigest()
 
     def _leave(self, source_id: str) -> None:
         _, client = self._clients.pop(source_id)

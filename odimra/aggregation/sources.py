@@ -8,7 +8,7 @@ speaks to BMCs; knows tasks and the store.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -107,18 +107,26 @@ class Sources:
     # What the steps that create and end tasks do
 
     def claim(
-        self, base: str, source_id: str, task_id: str, *, new: bool
+        self,
+        base: str,
+        source_id: str,
+        task_id: str,
+        *,
+        new: bool,
+        expect: Iterable[int] | None = None,
     ) -> tuple[tuple[Guard, Mapping[str, Any]], str]:
         """Return the guard by which a task keeps an address for a source, and the key to be its.
 
         The key belongs to the ``scratch`` of the task: with its end the claim is gone. The guard
         refuses (``TaskGuarded.why``) with ``exists`` and the id of the source that has the address,
         ``claimed`` and the id of the task that gives it, ``full``, or, unless it is ``new``,
-        ``missing``.
+        ``missing`` and ``version``, if that is none of ``expect``.
         """
         noted: dict[str, Any] = {"base": base, "id": source_id, "task": task_id}
         if new:
             noted["most"] = self.most
+        elif expect is not None:
+            noted["expect"] = sorted(expect)
         return (CLAIM, noted), self._store.keys.of("aggregation", "claim", base)
 
     def added(self, source: Source) -> tuple[Effect, ...]:

@@ -20,6 +20,7 @@ LINKS: Mapping[str, str] = {
     "AccountService": "/redfish/v1/AccountService",
     "Chassis": "/redfish/v1/Chassis",
     "EventService": "/redfish/v1/EventService",
+    "AggregationService": "/redfish/v1/AggregationService",
     "JobService": "/redfish/v1/JobService",
     "JsonSchemas": "/redfish/v1/JsonSchemas",
     "Managers": "/redfish/v1/Managers",

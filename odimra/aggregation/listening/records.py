@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from odimra.aggregation.adding import uri_of
 from odimra.aggregation.addresses import local, rewritten
 from odimra.aggregation.listening.kinds import kind
 from odimra.aggregation.listening.ledger import Entry
@@ -20,7 +21,6 @@ from odimra.aggregation.sources import TYPE, Source
 from odimra.clock import iso
 from odimra.events.model import prefix_of
 
-SOURCES = "/redfish/v1/AggregationService/AggregationSources"
 #: Events of one post that are taken, and the longest of them, in bytes.
 MOST_EVENTS = 500
 LONGEST_EVENT = 64 * 1024
@@ -139,7 +139,7 @@ def _origin(source: Source, given: Any) -> tuple[str, str, str]:
     path = given.get("@odata.id") if isinstance(given, dict) else given
     if isinstance(path, str) and (uri := local(source.id, path)) is not None:
         return path, uri, kind(uri)
-    return "", f"{SOURCES}/{source.id}", TYPE
+    return "", uri_of(source.id), TYPE
 
 
 def _link(source: Source, given: Any) -> str | None:
