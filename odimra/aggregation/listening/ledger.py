@@ -24,11 +24,18 @@ DROP = Script.from_package(_LUA, "lua/drop.lua")
 
 #: Digests of what one BMC has told that are kept, at most.
 MOST_DIGESTS = 1000
+#: Events that one BMC may tell in a minute.
+MOST_A_MINUTE = 3000
 #: Registries of BMCs that are known, at most, and the longest name of one.
 MOST_REGISTRIES = 200
 LONGEST_REGISTRY = 64
+TOO_MANY = -2
 #: Which BMC was looked at, among the paths of its resources.
 BASE = "@base"
+
+
+class TooMany(Exception):
+    """A BMC tells more than it may in a minute."""
 
 
 class HoldingLost(Exception):
@@ -164,7 +171,10 @@ class Ledger:
     # What is told
 
     async def tell(self, source_id: str, secret: str, entries: Sequence[Entry]) -> int | None:
-        """Put events of a BMC on the stream; return how many were new, None for a wrong secret."""
+        """Put events of a BMC on the stream; return how many were new, None for a wrong secret.
+
+        Raises :class:`TooMany`.
+        """
         events = [
             {"fields": one.fields(), "keep_ms": one.keep_ms, "registry": one.registry}
             | ({"digest": one.digest} if one.digest else {})
@@ -184,8 +194,11 @@ class Ledger:
                 MOST_DIGESTS,
                 MOST_REGISTRIES,
                 orjson.dumps(events),
+                MOST_A_MINUTE,
             ],
         )
+        if new == TOO_MANY:
+            raise TooMany(source_id)
         return None if new < 0 else new
 
     async def add_registries(self, prefixes: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from odimra.aggregation.addresses import local
-from odimra.aggregation.bmc import Bmc, BmcError
+from odimra.aggregation.bmc import BadAnswer, Bmc, BmcError, Refused
 from odimra.aggregation.bmcs import Bmcs
 from odimra.aggregation.listening import subscribing
 from odimra.aggregation.listening.ledger import BASE, Entry, HoldingLost, Ledger, Noted
@@ -53,7 +53,7 @@ class ListeningOptions:
     refused: float = 3600.0
     lease: float = 15.0
     scan: float = 2.0
-    share: int = 100
+    share: int = 250
     at_a_time: int = 64
 
 
@@ -139,8 +139,11 @@ class Listener:
                 unset=("uri", "secret", "context", "destination", "refused", "looked"),
             )
             noted = await self._ledger.read(self.id)
+        before = noted.secret
         subscribed = await self._subscribed(bmc, noted)
-        await self._look(source, bmc, subscribed=subscribed)
+        # What was between a subscription that had gone and its successor nobody has told.
+        tells = subscribed and before == (await self._ledger.read(self.id)).secret
+        await self._look(source, bmc, tells=tells)
         options = self._rooms.options
         return options.check if subscribed else options.poll
 
@@ -169,6 +172,9 @@ class Listener:
             self._say("is looked at: %s", error)
             again = self._now() + round(self._rooms.options.refused * 1000)
             await self._note(uri="", refused=again)
+            return False
+        except (Refused, BadAnswer) as error:
+            self._say("is looked at: its EventService fails: %s", error)
             return False
         if uri:
             self._say("sends its events")
@@ -218,8 +224,8 @@ class Listener:
 
     # By looking
 
-    async def _look(self, source: Source, bmc: Bmc, *, subscribed: bool) -> None:
-        """Look at the BMC; tell what has changed, but for what it tells itself."""
+    async def _look(self, source: Source, bmc: Bmc, *, tells: bool) -> None:
+        """Look at the BMC; tell what has changed, but where it ``tells`` that itself."""
         stored = await self._ledger.seen(self.id)
         first = stored.pop(BASE, None) != source.base
         known = {} if first else {path: Seen.load(one) for path, one in stored.items()}
@@ -227,17 +233,18 @@ class Listener:
         after = await look(bmc, known)
         found = [] if first else list(changes(known, after, _names(self.id, after)))
         told = found
-        if subscribed and found and await self._tells_itself(noted):
+        if tells and found and await self._tells_itself(noted):
             told = []
+        for path in {one.path for one in found}:
+            await self._rooms.on_changed(self.id, path)
         now = self._now()
         entries = [
             seen_change(source, one.path, one.key, one.args, one.severity, now, self._rooms.word)
             for one in told
         ]
         await self._write(source, stored, known, after, entries)
-        await self._note(looked=(await self._ledger.read(self.id)).heard)
-        for path in {one.path for one in found}:
-            await self._rooms.on_changed(self.id, path)
+        # What has come since then may be of something that was not seen yet.
+        await self._note(looked=noted.heard)
 
     async def _tells_itself(self, noted: Noted) -> bool:
         """Tell whether the BMC has sent anything since it was looked at last."""

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from odimra.aggregation.listening.ledger import Ledger, digest
+from odimra.aggregation.listening.ledger import Ledger, TooMany, digest
 from odimra.aggregation.listening.listener import OnChanged
 from odimra.aggregation.listening.records import Word, entries
 from odimra.aggregation.listening.subscribing import RECEIVER
@@ -56,6 +56,9 @@ class Receiver:
         source_id, secret = request.match_info["source"], request.match_info["secret"]
         try:
             return web.Response(status=await self._receive(request, source_id, secret))
+        except TooMany:
+            log.warning("source %s tells more than it may: it has to wait", source_id)
+            return web.Response(status=429, headers={"Retry-After": "60"})
         except StoreUnavailable as error:
             # It is not told by anybody else: the BMC has to send it again.
             return web.Response(status=503, headers={"Retry-After": str(round(error.retry_after))})

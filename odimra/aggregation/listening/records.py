@@ -153,8 +153,8 @@ def _digest(given: Mapping[str, Any], place: tuple[str, str]) -> tuple[str, int]
     if not when and number is None:
         return "", 0
     what = [when, number, given.get("MessageId"), given.get("OriginOfCondition")]
-    # A payload that is sent again is the same; the Id of another one differs.
-    parts = orjson.dumps([*what, given.get("MessageArgs"), *place])
+    # One with a number may be sent again beside others; one without is known by its place.
+    parts = orjson.dumps([*what, given.get("MessageArgs"), *(place if number is None else ())])
     return hashlib.sha256(parts).hexdigest()[:32], SAME_MS if when else SAME_NUMBER_MS
 
 

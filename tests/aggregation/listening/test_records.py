@@ -243,8 +243,12 @@ def test_what_names_an_event() -> None:
     assert one(EventId=..., EventTimestamp=...).digest == ""
     # A number that a BMC gives out again after a restart names it not for long.
     assert one().keep_ms > 5 * one(EventTimestamp=...).keep_ms > 0
-    twice = read(GOOD, GOOD)
+    same = read(GOOD, GOOD)
+    assert same[0].digest == same[1].digest == read(GOOD, Id="2")[0].digest
+    nameless = {name: value for name, value in GOOD.items() if name != "EventId"}
+    twice = read(nameless, nameless)
     assert twice[0].digest != twice[1].digest
+    assert twice[0].digest == read(nameless)[0].digest
 
 
 @pytest.mark.parametrize("posted", [None, [], 4, "x", {}, {"Events": 4}, {"Events": None}])

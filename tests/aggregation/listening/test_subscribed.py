@@ -329,3 +329,40 @@ async def test_what_a_bmc_tells_is_not_told_again_when_it_is_seen(
     await until(lambda: stand.posted)
     assert [one.message for one in await stand.told()] == ["ResourceChanged"]
     assert ("listener", source.id, SYSTEM) in stand.changed
+
+
+async def test_one_bmc_does_not_drive_out_what_others_tell(
+    stand: Stand, station: Station, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odimra.aggregation.listening.ledger.MOST_A_MINUTE", 4)
+    await stand.listen(check=100)
+    await subscribed(station, stand, source)
+    place = subscriptions(station)[0]["Destination"]
+    events = {"Events": [{"MessageId": "A.1.0.B"}] * 4}
+    assert await post(place, events) == 204
+    assert await post(place, events) == 429
+    assert len(await stand.told()) == 4
+    await stand.store.call("HSET", stand.ledger._noted(source.id), "minute", "1")
+    assert await post(place, events) == 204
+
+
+async def test_what_was_between_two_subscriptions_is_told(
+    stand: Stand, station: Station, source: Source
+) -> None:
+    await stand.listen()
+    await subscribed(station, stand, source)
+    await until(lambda: seen(stand, source))
+    await stand.stop()
+    station.bmc._change(SYSTEM, {"AssetTag": "x"})
+    await until(lambda: stand.posted)
+    station.bmc.subscriptions._all.clear()
+    station.bmc._change(SYSTEM, {"PowerState": "Off"})
+    await stand.told()
+    await stand.listen()
+    found: list[str] = []
+
+    async def told() -> bool:
+        found.extend(one.message for one in await stand.told())
+        return "ResourcePoweredOff" in found
+
+    await until(told)

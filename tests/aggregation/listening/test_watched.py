@@ -279,6 +279,16 @@ async def test_one_that_answers_nonsense_does_not_end_the_listening(
     await until(lambda: seen(stand, source, SYSTEM))
 
 
+@pytest.mark.parametrize("status", [403, 500])
+async def test_where_the_event_service_fails_it_is_looked(
+    stand: Stand, station: Station, source: Source, status: int
+) -> None:
+    instead(station, lambda ask: refusal(status, "X", "x") if ask.path == EVENT_SERVICE else None)
+    await stand.listen()
+    await until(lambda: seen(stand, source, SYSTEM))
+    assert (await stand.ledger.read(source.id)).refused == 0
+
+
 def test_odd_resources_and_collections() -> None:
     odd = Seen.of("", {"Status": "OK", "PowerState": None})
     assert (odd.health, odd.state, odd.power) == ("", "", "")
