@@ -161,6 +161,25 @@ async def test_what_cannot_be_read_is_as_it_was(
     assert await heard(stand) == [("ResourcePoweredOff", "ComputerSystem", "OK")]
 
 
+async def test_what_could_not_be_read_at_first_is_no_news_when_it_can(
+    stand: Stand, station: Station, source: Source
+) -> None:
+    broken = True
+
+    def answer(ask: Ask) -> Reply | None:
+        busy = broken and ask.path == SYSTEM
+        return refusal(500, "X", "x") if busy else no_events(ask)
+
+    instead(station, answer)
+    await stand.listen()
+    await until(lambda: seen(stand, source, CHASSIS))
+    broken = False
+    await looked_again(stand, station)
+    assert await stand.told() == []
+    station.bmc._change(SYSTEM, {"PowerState": "Off"})
+    assert await heard(stand) == [("ResourcePoweredOff", "ComputerSystem", "OK")]
+
+
 async def test_a_bmc_that_takes_no_subscription_is_not_asked_all_the_time(
     stand: Stand, station: Station, source: Source
 ) -> None:
