@@ -196,9 +196,11 @@ class SourceFace:
     def _refusal(self, why: tuple[Any, ...], source: Source, body: Mapping[str, Any]) -> Exception:
         match why[0]:
             case "exists":
-                return errors.resource_already_exists(
+                refusal = errors.resource_already_exists(
                     "AggregationSource", "HostName", str(body.get("HostName", ""))
                 )
+                refusal.status = 409  # what is wrong is not the request
+                return refusal
             case "full":
                 return errors.create_limit_reached()
             case "missing":
