@@ -33,6 +33,7 @@ from odimra.events import (
 from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
+from odimra.many import AGGREGATES
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -56,6 +57,7 @@ from odimra.options import (
 from odimra.redfish import (
     account_service,
     accounts,
+    aggregates,
     aggregation_sources,
     chassis,
     connection_methods,
@@ -129,7 +131,12 @@ def redfish_resources(
             house.clock,
             most=settings.scans.max_jobs,
         ),
-        *connection_methods.resources(house.sources, {}, {}),
+        *connection_methods.resources(
+            house.sources,
+            aggregates.actions(),
+            {"Aggregates": {"@odata.id": AGGREGATES}},
+        ),
+        *aggregates.resources(house.many.aggregates, house.many, house.tasks, accepted),
         *aggregation_sources.resources(
             house.sources,
             house.vault,

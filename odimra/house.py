@@ -16,7 +16,9 @@ from odimra.access import (
     Access,
 )
 from odimra.aggregation.adding import AddSource, ChangeSource, RemoveSource
+from odimra.aggregation.aggregates import Aggregates
 from odimra.aggregation.bmcs import Bmcs
+from odimra.aggregation.operations import BmcAction
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
@@ -62,6 +64,7 @@ from odimra.jobs.submission.listing import Listing
 from odimra.jobs.submission.starting import Startable
 from odimra.machine_calls import MachineCalls
 from odimra.machine_power import MachinePower
+from odimra.many import Many, Refused
 from odimra.options import (
     access_options,
     bmcs_options,
@@ -138,6 +141,7 @@ class House:
     sources: Sources
     vault: Vault
     bmcs: Bmcs
+    many: Many
     rating: RatingRooms
     submission: SubmissionRooms
     scripts: ScriptPool
@@ -205,6 +209,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         bmcs = await open_rooms.enter_async_context(
             Bmcs(sources, vault, clock, bmcs_options(settings))
         )
+        registry.add(BmcAction(bmcs))
+        registry.add(Refused())
         for of_sources in (AddSource, ChangeSource, RemoveSource):
             registry.add(of_sources(sources, vault, bmcs))
         registry.add(PlannedJob(tasks_, calls, access.principal))
@@ -218,6 +224,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 f"there are {', '.join(registry.names)}"
             )
         operations = MachineOperations(states, played)
+        many = Many(operations, sources, Aggregates(store, clock))
         bulk = BulkRuns(store, tasks_, clock)
         kinds = startables(runs, bulk, windows, operations, period=rated.period_seconds)
         given = settings.jobs
@@ -248,6 +255,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             sources,
             vault,
             bmcs,
+            many,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,

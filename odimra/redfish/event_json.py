@@ -41,6 +41,7 @@ EVENT_TYPES = {
 GONE = frozenset({"JobRemoved", "ResourceRemoved", "TaskRemoved"})
 #: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
 ORIGINS = {
+    "Aggregate": f"{AGGREGATION_SERVICE}/Aggregates/*",
     "AggregationSource": f"{AGGREGATION_SERVICE}/AggregationSources/*",
     "AccountService": account_service.URI,
     "Chassis": f"{CHASSIS}/*",
