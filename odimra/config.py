@@ -256,6 +256,10 @@ class AggregationSettings:
     timeout_seconds: float
     max_answer_bytes: int
     retries: int
+    event_destination: str
+    event_verify_certificate: bool
+    event_check_seconds: float
+    poll_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

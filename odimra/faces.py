@@ -8,6 +8,7 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
+from odimra.aggregation.listening import Ledger, Listening, Receiver, nobody
 from odimra.cloudkitty.frame import CloudKitty
 from odimra.cloudkitty.frames import FramesEndpoint
 from odimra.cloudkitty.hashmap import HashmapEndpoint
@@ -40,10 +41,12 @@ from odimra.midpoint.objects import ObjectsEndpoint
 from odimra.midpoint.tasks import TasksEndpoint
 from odimra.midpoint.visibility import Visible
 from odimra.options import (
+    body_limits,
     crest_options,
     feed_options,
     frame_options,
     job_manager_options,
+    listening_options,
     midpoint_options,
     push_options,
     query_options,
@@ -103,6 +106,7 @@ def redfish_resources(
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
+    foreign = Ledger(house.store).registries
     found: list[Resource] = [
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
@@ -140,12 +144,12 @@ def redfish_resources(
             accepted,
             allow_http=settings.aggregation.allow_http,
         ),
-        *event_service.resources(house.event_service),
+        *event_service.resources(house.event_service, foreign),
         *event_tests.resources(
             TestEvents(house.store), house.event_service, lambda uri: schema_of(uri, found)
         ),
         *event_destinations.resources(
-            house.subscriptions, house.streams, messages, reach(settings)
+            house.subscriptions, house.streams, messages, reach(settings), foreign
         ),
         *sse.resources(told, settings.http.public_url),
     ]
@@ -216,6 +220,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
+    app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -283,6 +288,31 @@ def attach_machines(house: House, service_uuid: str) -> None:
     # Not served to anybody.
     frame = redfish_frame(house, messages, service_uuid, feed(house, messages))
     house.machine_calls.attach(InnerCalls(frame, messages))
+
+
+def receiver(house: House) -> Receiver:
+    """Return where BMCs post their events."""
+    return Receiver(
+        Ledger(house.store),
+        house.sources,
+        house.clock,
+        word=Messages.load().build,
+        on_changed=nobody,
+        limits=body_limits(house.settings),
+    )
+
+
+def listening(house: House) -> Listening:
+    """Return what has BMCs send their events, or looks at them."""
+    return Listening(
+        Ledger(house.store),
+        house.sources,
+        house.bmcs,
+        house.clock,
+        listening_options(house.settings),
+        word=Messages.load().build,
+        on_changed=nobody,
+    )
 
 
 def push(house: House, service_uuid: str) -> Push:

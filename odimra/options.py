@@ -16,6 +16,7 @@ from odimra.access import (
 )
 from odimra.aggregation.bmc import BmcOptions, WireOptions
 from odimra.aggregation.bmcs import BmcsOptions
+from odimra.aggregation.listening import ListeningOptions
 from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
@@ -239,6 +240,17 @@ def bmcs_options(settings: Settings) -> BmcsOptions:
         wire,
         BmcOptions(retries=given.retries),
         str(Path(authorities).expanduser()) if authorities else "",
+    )
+
+
+def listening_options(settings: Settings) -> ListeningOptions:
+    """Return how BMCs are listened to."""
+    given = settings.aggregation
+    return ListeningOptions(
+        given.event_destination or settings.http.public_url,
+        given.event_verify_certificate,
+        given.poll_seconds,
+        given.event_check_seconds,
     )
 
 
