@@ -153,7 +153,7 @@ async def test_each_part_says_what_happened_to_it(park: Park, three: list[Statio
     uris = await systems(park, three)
     three[1].bmc.account = type(three[1].bmc.account)("root", "changed")
     body = {"TargetURIs": [*uris, OWN], "ResetType": "PowerCycle"}
-    status, answer, task = await park.ended(await park.begin("POST", RESET, body))
+    status, _, task = await park.ended(await park.begin("POST", RESET, body))
     assert task["TaskState"] == "Exception" and status >= 400
     first, second, third, own = await parts(park, task)
     assert (first["TaskState"], first["TaskStatus"]) == ("Exception", "Critical")

@@ -1,4 +1,4 @@
-"""One action at one BMC: asked for once, followed to the end, and never said to be what it is not."""
+"""One action at one BMC: asked for once, followed to its end, never said to be what it is not."""
 
 from __future__ import annotations
 
