@@ -307,13 +307,18 @@ class _Run:
                 said = str(error)
                 return failure(502, _base("ResourceAtUriUnauthorized", self._job.args["uri"], said))
             case BadAnswer():
-                return failure(502, _odimra("BmcAnswerUnusable", str(error)[:LONGEST_TEXT]))
+                return failure(502, _odimra("BmcAnswerUnusable", _text(error)))
             case _:
                 return failure(
                     502,
                     _base("CouldNotEstablishConnection", self._job.args["uri"]),
-                    _odimra("BmcUnreachable", str(error)[:LONGEST_TEXT]),
+                    _odimra("BmcUnreachable", _text(error)),
                 )
+
+
+def _text(said: object) -> str:
+    """Return what is said as part of a sentence."""
+    return str(said)[:LONGEST_TEXT].rstrip(".")
 
 
 def _client_status(status: int) -> int:
@@ -322,7 +327,7 @@ def _client_status(status: int) -> int:
 
 
 def _refusal(error: Refused) -> TaskMessage:
-    return _odimra("BmcRefused", str(error.status), str(error)[:LONGEST_TEXT])
+    return _odimra("BmcRefused", str(error.status), _text(error))
 
 
 def _last_reset(resource: Mapping[str, Any]) -> str | None:
@@ -357,8 +362,8 @@ def _outcome(followed: Followed) -> Outcome:
         return Outcome(states.CANCELLED, Result(404), said)
     if followed.state == "Exception":
         if not any(one.severity == "Critical" for one in said):
-            said.append(_odimra("BmcFailed", followed.said[:LONGEST_TEXT]))
+            said.append(_odimra("BmcFailed", _text(followed.said)))
         failed = status if status is not None and status >= 400 else 500
         return Outcome(states.EXCEPTION, Result(_client_status(failed)), said)
-    said.append(_odimra("BmcOutcomeUnknown", followed.said[:LONGEST_TEXT]))
+    said.append(_odimra("BmcOutcomeUnknown", _text(followed.said)))
     return Outcome(states.EXCEPTION, Result(502), said)
