@@ -1,4 +1,4 @@
-"""A reset of many BMCs, some faulty in every way, while workers are killed: each part tells what was.
+"""A reset of many BMCs, faulty in every way, while workers are killed: each part tells what was.
 
 `make soak` does the same with a thousand.
 """
@@ -87,10 +87,12 @@ def test_a_reset_of_many_while_workers_are_killed() -> None:
         parts = subtasks(client, task)
         assert len(parts) == len(there)
         states: Counter[tuple[str | None, str]] = Counter()
+        said: dict[str, str] = {}
         by_system = {one.system.rpartition("/")[2]: one for one in there}
         for part in parts:
             one = by_system[part["Name"].rpartition(" ")[2]]
             states[one.fault, part["TaskState"]] += 1
+            said[part["Name"].rpartition(" ")[2]] = part["TaskState"]
             keys = {message["MessageId"].rpartition(".")[2] for message in part["Messages"]}
             if part["TaskState"] == "Completed":
                 continue
@@ -107,7 +109,11 @@ def test_a_reset_of_many_while_workers_are_killed() -> None:
         ), (seed, states)
         assert states["forgets", "Completed"] == 0, "nobody can know that"
         assert killer.killed > 1
-        # Whatever became of the workers, none was reset twice.
-        healthy = [one for one in there if one.fault is None]
-        assert {resets(one) for one in healthy} == {1}, seed
+        # Whatever became of the workers: none was reset twice, and what is said to be done is.
+        found: dict[str, set[int]] = {}
+        for name, one in by_system.items():
+            if one.fault is None:
+                found.setdefault(said[name], set()).add(resets(one))
+        assert found["Completed"] == {1}, (seed, found)
+        assert found.get("Exception", set()) <= {0, 1}, (seed, found)
         assert "Traceback" not in service.printed()
