@@ -17,6 +17,7 @@ CACHED = (
     "session",
     "machine",
     "source",
+    "inventory",
     "subscription",
 )
 
