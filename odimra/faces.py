@@ -3,6 +3,8 @@
 Called by :mod:`odimra.app`; knows every face, and starts nothing.
 """
 
+import functools
+
 import aiohttp_session
 from aiohttp import web
 
@@ -67,6 +69,7 @@ from odimra.redfish import (
     roles,
     service_root,
     sessions,
+    sourced,
     sse,
     system_parts,
     systems,
@@ -85,8 +88,10 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.origin_reader import OriginReader
 from odimra.redfish.privileges import PrivilegeMap
-from odimra.redfish.resource import Resource
+from odimra.redfish.resource import Members, Resource
 from odimra.redfish.routes import schema_of
+from odimra.redfish.sourced import AllMembers
+from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
 
@@ -101,7 +106,15 @@ def redfish_resources(
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
+    inventory = house.inventory
+    writes = Writes(inventory, house.tasks, accepted)
+
+    def members(root: str) -> Members:
+        return functools.partial(AllMembers, inventory, root)
+
     found: list[Resource] = [
+        # First: paths of theirs are paths of ours too, but for the shape of the ids.
+        *sourced.resources(inventory, house.bmcs, writes),
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
         *tasks.resources(house.tasks, representation, accepted, house.clock),
@@ -112,10 +125,10 @@ def redfish_resources(
         *accounts.resources(house.access, house.clock),
         *roles.resources(house.access),
         *sessions.resources(house.access, messages),
-        *systems.resources(house.operations, house.tasks, accepted),
+        *systems.resources(house.operations, house.tasks, accepted, members("Systems")),
         *system_parts.resources(house.machines.fleet),
-        *chassis.resources(house.machines, house.clock),
-        *managers.resources(house.operations, house.tasks, accepted),
+        *chassis.resources(house.machines, house.clock, members("Chassis")),
+        *managers.resources(house.operations, house.tasks, accepted, members("Managers")),
         *update_service.resources(house.operations, house.tasks, accepted),
         *jobs.resources(
             house.plans,

@@ -17,6 +17,9 @@ from odimra.access import (
 )
 from odimra.aggregation.adding import AddSource, ChangeSource, RemoveSource
 from odimra.aggregation.bmcs import Bmcs
+from odimra.aggregation.inventory import Inventory
+from odimra.aggregation.known import Known
+from odimra.aggregation.requests import BmcRequest
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
@@ -68,6 +71,7 @@ from odimra.options import (
     bulk_options,
     cycle_options,
     engine_options,
+    inventory_options,
     meter_options,
     record_options,
     scanner_options,
@@ -138,6 +142,7 @@ class House:
     sources: Sources
     vault: Vault
     bmcs: Bmcs
+    inventory: Inventory
     rating: RatingRooms
     submission: SubmissionRooms
     scripts: ScriptPool
@@ -205,8 +210,13 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         bmcs = await open_rooms.enter_async_context(
             Bmcs(sources, vault, clock, bmcs_options(settings))
         )
+        known = Known(store, sources)
+        inventory = await open_rooms.enter_async_context(
+            Inventory(sources, bmcs, known, clock, inventory_options(settings))
+        )
         for of_sources in (AddSource, ChangeSource, RemoveSource):
-            registry.add(of_sources(sources, vault, bmcs))
+            registry.add(of_sources(sources, vault, bmcs, known))
+        registry.add(BmcRequest(bmcs, known))
         registry.add(PlannedJob(tasks_, calls, access.principal))
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
@@ -248,6 +258,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             sources,
             vault,
             bmcs,
+            inventory,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,

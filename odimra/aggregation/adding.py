@@ -18,6 +18,7 @@ from odimra.aggregation.bmc import (
     Refused,
 )
 from odimra.aggregation.bmcs import PINNED, Bmcs
+from odimra.aggregation.known import Known
 from odimra.aggregation.methods import METHODS
 from odimra.aggregation.methods import PINNED as BY_PIN
 from odimra.aggregation.sources import Source, Sources
@@ -111,10 +112,11 @@ async def _identity(bmc: Bmc) -> str:
 
 
 class _Kind:
-    def __init__(self, sources: Sources, vault: Vault, bmcs: Bmcs) -> None:
+    def __init__(self, sources: Sources, vault: Vault, bmcs: Bmcs, known: Known) -> None:
         self._sources = sources
         self._vault = vault
         self._bmcs = bmcs
+        self._known = known
 
     def _password(self, source: Source) -> str:
         try:
@@ -186,4 +188,5 @@ class RemoveSource(_Kind):
         source = await self._sources.get(job.args["id"])
         if source is None:
             return _gone(job.args["id"])
-        return Outcome(states.COMPLETED, Result(204), effects=self._sources.removed(source))
+        effects = (*self._sources.removed(source), *self._known.forgotten(source.id))
+        return Outcome(states.COMPLETED, Result(204), effects=effects)

@@ -26,6 +26,7 @@ ETAG = "@odata.etag"
 #: What can stand in an ETag (RFC 9110 8.8.3), in ASCII.
 _TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
 _COLLECTION = re.compile(r"#?\w+Collection\b")
+_TYPE = re.compile(r"\w+(?:\.v[0-9]+_[0-9]+_[0-9]+)?\.\w+")
 _VERBS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 
 
@@ -34,10 +35,12 @@ class Found:
     """A resource of a source as it is shown here.
 
     ``raw`` is its JSON with the ``etag`` (unquoted) in it; ``theirs`` is the ETag as the BMC writes
-    it, empty if it has none. ``allow`` is the Allow header. It was read at ``at`` (ms).
+    it, empty if it has none. ``type`` is that of its schema (``Chassis.v1_23_0.Chassis``), empty if
+    that cannot be known. ``allow`` is the Allow header. It was read at ``at`` (ms).
     """
 
     raw: bytes
+    type: str
     etag: str
     theirs: str
     allow: str
@@ -85,7 +88,10 @@ def found_of(
         digest = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS))
         etag = digest.hexdigest()[:24]
     raw = orjson.dumps({**shown, ETAG: f'"{etag}"'})
-    return Found(raw, etag, theirs, allow, collection, now)
+    type_ = str(shown.get("@odata.type", "")).removeprefix("#")
+    if not _TYPE.fullmatch(type_):
+        type_ = ""
+    return Found(raw, type_, etag, theirs, allow, collection, now)
 
 
 def shape(source_id: str, uri: str, body: dict[str, Any]) -> dict[str, Any]:

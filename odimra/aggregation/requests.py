@@ -73,7 +73,6 @@ class BmcRequest:
             return Outcome(states.CANCELLED, messages=mirror.messages(source_id, ended.messages))
         return mirror.outcome(source_id, ended)
 
-
     async def _give_up(self, job: JobContext, bmc: Bmc, operation: Operation) -> None:
         if await cancel(bmc, operation):
             return

@@ -392,9 +392,7 @@ def _may_without_change(endpoint: Endpoint, principal: Principal, request: web.R
     return endpoint.resource.entity == "Session" and request.method == "DELETE"
 
 
-def _refuse_tricks(
-    request: web.Request, params: Mapping[str, str], resource: Resource
-) -> None:
+def _refuse_tricks(request: web.Request, params: Mapping[str, str], resource: Resource) -> None:
     """Refuse ids that no resource has: encoded slashes, control characters."""
     for name, value in params.items():
         slashed = "/" in value and resource.patterns.get(name) != REST

@@ -126,6 +126,10 @@ class Listed:
         return self.uris[skip : skip + top]
 
 
+#: Makes the source of a collection from the URIs of the service's own members.
+Members = Callable[[Sequence[str]], CollectionSource]
+
+
 @dataclass(slots=True)
 class Collection:
     """What the handler of a collection returns; the frame renders its pages.

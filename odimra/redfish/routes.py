@@ -163,7 +163,7 @@ class Routes:
     def find(self, uri: str) -> tuple[Route, dict[str, str]] | None:
         """Return what is at ``uri``, a path, and the values of its variable parts."""
         node = self._root
-        values = []
+        values: list[str] = []
         segments = _segments(uri)
         for at, segment in enumerate(segments):
             if node.rest is not None:

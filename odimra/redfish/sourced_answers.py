@@ -1,0 +1,88 @@
+"""What a BMC answers, as an answer of ours: for the reading and the writing of its resources."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from odimra.aggregation.addresses import remote
+from odimra.aggregation.bmc import BmcDown, Unreachable
+from odimra.aggregation.collecting import Found
+from odimra.aggregation.mirror import reworded
+from odimra.redfish import errors
+from odimra.redfish.errors import RedfishError, Said
+from odimra.redfish.resource import Call, Reply
+
+SCHEMAS = "http://redfish.dmtf.org/schemas/v1"
+#: Errors of a BMC that would be taken for errors of this service.
+NOT_OURS = (401, 407, 500)
+FAILED = "Odimra.SourceFailed"
+#: Headers of an error that come through.
+PASSED = ("Retry-After", "Allow")
+
+
+def place(call: Call) -> tuple[str, str]:
+    """Return the source and the path there of what is asked for.
+
+    Raises 404 for a path that a BMC might read as another one than was judged here.
+    """
+    # As it was written: a BMC may have ids of which the encoding matters.
+    raw = call.at if call.asked is None or call.at else call.asked.rel_url.raw_path
+    found = remote((raw or "").rstrip("/"))
+    if found is None or not all(map(_plain, found[1].strip("/").split("/"))):
+        raise errors.invalid_uri(call.uri)
+    return found
+
+
+def _plain(segment: str) -> bool:
+    text = unquote(segment)
+    return text not in ("", ".", "..") and text.isprintable() and not set(text) & set("/\\%?#;")
+
+
+def shown_headers(found: Found) -> dict[str, str]:
+    """Return the headers of a resource of a BMC."""
+    headers = {"Allow": found.allow}
+    if found.type:
+        schema = found.type.rpartition(".")[0]
+        headers["Link"] = f"<{SCHEMAS}/{schema}.json>; rel=describedby"
+    return headers
+
+
+def failed(source_id: str, error: Exception) -> RedfishError:
+    """Return what is said when a BMC cannot be asked, or does not answer as it should: 502."""
+    said = str(error)
+    if isinstance(error, Unreachable) and error.sent:
+        said += ", and may have heard the request"
+    headers = {}
+    if isinstance(error, BmcDown):
+        headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))
+    return RedfishError(502, (Said(FAILED, (source_id, said[:500])),), headers)
+
+
+def refused(
+    source_id: str, status: int, body: Mapping[str, Any] | None, given: Mapping[str, str]
+) -> Reply:
+    """Return what a BMC answers to a request that it refuses, as it says it.
+
+    Raises 502 where it says nothing that can be passed on.
+    """
+    ours = 502 if status in NOT_OURS or not 400 <= status <= 599 else status
+    headers = {name: given[name] for name in PASSED if name in given and given[name].isprintable()}
+    error = None if body is None else body.get("error")
+    if (
+        not isinstance(error, dict)
+        or not isinstance(error.get("code"), str)
+        or not isinstance(error.get("message"), str)
+    ):
+        said = Said(FAILED, (source_id, f"it answers {status} and does not say why"))
+        raise RedfishError(ours, (said,), headers)
+    infos = error.get("@Message.ExtendedInfo")
+    told = infos if isinstance(infos, list) else [infos]
+    shown = {
+        "code": error["code"],
+        "message": error["message"],
+        "@Message.ExtendedInfo": [one for one in told if isinstance(one, dict)],
+    }
+    return Reply(ours, reworded(source_id, {"error": shown}), headers)
