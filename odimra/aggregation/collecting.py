@@ -25,7 +25,7 @@ COUNT = "Members@odata.count"
 ETAG = "@odata.etag"
 #: What can stand in an ETag (RFC 9110 8.8.3), in ASCII.
 _TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
-_COLLECTION = re.compile(r"#?\w+Collection\b")
+_COLLECTION = re.compile(r"#?\w+Collection(?:\.v[0-9]+_[0-9]+_[0-9]+)?\.\w+")
 _TYPE = re.compile(r"\w+(?:\.v[0-9]+_[0-9]+_[0-9]+)?\.\w+")
 _VERBS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 
@@ -169,7 +169,7 @@ def _path(member: dict[str, Any]) -> str:
 
 def _is_collection(body: dict[str, Any]) -> bool:
     return isinstance(body.get("Members"), list) and bool(
-        _COLLECTION.match(str(body.get("@odata.type", "")))
+        _COLLECTION.fullmatch(str(body.get("@odata.type", "")))
     )
 
 

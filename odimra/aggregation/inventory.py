@@ -126,6 +126,7 @@ class Inventory:
         patience = 0.0 if source_id in self._silent else self._options.patience
         await asyncio.wait({loading}, timeout=patience)
         if not loading.done():
+            self._silent.add(source_id)
             raise NotInTime("it has not answered yet")
         return loading.result()
 

@@ -47,7 +47,7 @@ class Known:
     async def _all(self) -> Listing:
         reply = await self._store.call("HGETALL", self._members)
         found: dict[str, dict[str, tuple[str, ...]]] = {root: {} for root in ROOTS}
-        for name, value in zip(reply[::2], reply[1::2], strict=True):
+        for name, value in reply.items():
             source_id = name.decode()
             if source_id == "version":  # of the steps that end tasks
                 continue

@@ -22,10 +22,16 @@ from odimra.redfish import errors
 from odimra.redfish.query import Query
 from odimra.redfish.resource import REST, Body, Call, Collection, Kept, Listed, Reply, Resource
 from odimra.redfish.sourced_answers import failed, place, refused, shown_headers
-from odimra.redfish.sourced_rules import COMPONENT, SourcedRule
+from odimra.redfish.sourced_rules import COMPONENT, MANAGED, TASK, SourcedRule
 from odimra.redfish.sourced_writes import Writes
 
-PLACES = ("Systems", "Chassis", "Managers", "TaskService/Tasks")
+#: Where they are, and the row of the privilege map for what is there itself.
+PLACES = {
+    "Systems": COMPONENT,
+    "Chassis": COMPONENT,
+    "Managers": MANAGED,
+    "TaskService/Tasks": TASK,
+}
 SOURCED = r"[0-9a-f]{12}\.[^{}/]+"
 #: What a collection has of its own.
 _HEAD = (
@@ -38,13 +44,13 @@ def resources(inventory: Inventory, bmcs: Bmcs, writes: Writes) -> list[Resource
     """Return the routes; they stand before those of the service's own resources."""
     face = SourcedFace(inventory, bmcs, writes)
     found = []
-    for at in PLACES:
+    for at, entity in PLACES.items():
         one = f"/redfish/v1/{at}/{{sourced}}"
         for path, patterns in ((one, {}), (f"{one}/{{rest}}", {"rest": REST})):
             found.append(
                 Resource(
                     path,
-                    COMPONENT,
+                    entity,
                     get=face.read,
                     post=face.write,
                     patch=face.write,
