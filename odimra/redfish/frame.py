@@ -329,6 +329,8 @@ class Frame:
 
     def error_body(self, error: RedfishError) -> Body:
         """Return the body of an error response (DSP0266, error responses)."""
+        if error.body is not None:
+            return error.body
         details = [
             self._messages.build(said.key, *said.args, related=said.related) for said in error.said
         ]

@@ -99,9 +99,8 @@ class SourcedFace:
         except Refused as error:
             if error.status in (404, 410):
                 raise errors.invalid_uri(call.uri) from None
-            if call.inner:
-                raise failed(source_id, error) from None
-            return refused(source_id, error.status, error.body, {})
+            # Of many that are shown one is left out, whatever it says.
+            raise (failed if call.inner else refused)(source_id, error) from None
         except (BmcError, NotOpened) as error:
             raise failed(source_id, error) from None
         headers = shown_headers(found)

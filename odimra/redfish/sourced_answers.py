@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote
 
 from odimra.aggregation.addresses import remote
-from odimra.aggregation.bmc import BmcDown, Unreachable
+from odimra.aggregation.bmc import BmcDown, Refused, Unreachable
 from odimra.aggregation.collecting import Found
 from odimra.aggregation.mirror import reworded
 from odimra.redfish import errors
 from odimra.redfish.errors import RedfishError, Said
-from odimra.redfish.resource import Call, Reply
+from odimra.redfish.resource import Call
 
 SCHEMAS = "http://redfish.dmtf.org/schemas/v1"
 #: Errors of a BMC that would be taken for errors of this service.
@@ -61,28 +60,29 @@ def failed(source_id: str, error: Exception) -> RedfishError:
     return RedfishError(502, (Said(FAILED, (source_id, said[:500])),), headers)
 
 
-def refused(
-    source_id: str, status: int, body: Mapping[str, Any] | None, given: Mapping[str, str]
-) -> Reply:
+def refused(source_id: str, error: Refused, given: Mapping[str, str] | None = None) -> RedfishError:
     """Return what a BMC answers to a request that it refuses, as it says it.
 
-    Raises 502 where it says nothing that can be passed on.
+    ``given`` are the headers of its answer.
     """
+    status, given = error.status, given or {}
     ours = 502 if status in NOT_OURS or not 400 <= status <= 599 else status
     headers = {name: given[name] for name in PASSED if name in given and given[name].isprintable()}
-    error = None if body is None else body.get("error")
+    told = (error.body or {}).get("error")
     if (
-        not isinstance(error, dict)
-        or not isinstance(error.get("code"), str)
-        or not isinstance(error.get("message"), str)
+        not isinstance(told, dict)
+        or not isinstance(told.get("code"), str)
+        or not isinstance(told.get("message"), str)
     ):
         said = Said(FAILED, (source_id, f"it answers {status} and does not say why"))
-        raise RedfishError(ours, (said,), headers)
-    infos = error.get("@Message.ExtendedInfo")
-    told = infos if isinstance(infos, list) else [infos]
+        return RedfishError(ours, (said,), headers)
+    given_infos = told.get("@Message.ExtendedInfo")
+    infos = given_infos if isinstance(given_infos, list) else [given_infos]
     shown = {
-        "code": error["code"],
-        "message": error["message"],
-        "@Message.ExtendedInfo": [one for one in told if isinstance(one, dict)],
+        "code": told["code"],
+        "message": told["message"],
+        "@Message.ExtendedInfo": [one for one in infos if isinstance(one, dict)],
     }
-    return Reply(ours, reworded(source_id, {"error": shown}), headers)
+    passed = reworded(source_id, {"error": shown})
+    said = Said(FAILED, (source_id, str(error).rstrip(".")))
+    return RedfishError(ours, (said,), headers, passed)

@@ -12,6 +12,7 @@ from typing import Any
 from odimra.aggregation import collecting
 from odimra.aggregation.addresses import local, remote
 from odimra.aggregation.bmc import Bmc, BmcError, Refused
+from odimra.aggregation.bmc.bmc import refusal
 from odimra.aggregation.bmc.following import ENDS, Operation
 from odimra.aggregation.bmc.wire import Answer
 from odimra.aggregation.inventory import Inventory
@@ -49,7 +50,7 @@ class Writes:
             finally:
                 await self._outdate(source_id)
         except Refused as error:
-            return refused(source_id, error.status, error.body, {})
+            raise refused(source_id, error) from None
         except BmcError as error:
             raise failed(source_id, error) from None
         return await self._reply(call, source_id, uri, answer)
@@ -88,7 +89,7 @@ class Writes:
     async def _reply(self, call: Call, source_id: str, uri: str, answer: Answer) -> Reply:
         body = answer.body
         if answer.status >= 400:
-            return refused(source_id, answer.status, body, answer.headers)
+            raise refused(source_id, refusal(answer), answer.headers)
         state = None if body is None else body.get("TaskState")
         if answer.status == 202 or (isinstance(state, str) and state not in ENDS):
             return await self._going_on(call, source_id, answer)
