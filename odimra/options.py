@@ -250,6 +250,7 @@ def inventory_options(settings: Settings) -> InventoryOptions:
         fresh=given.fresh_seconds,
         members_fresh=given.members_fresh_seconds,
         patience=given.patience_seconds,
+        longest=given.timeout_seconds,
         kept_bytes=given.cache_mb * 1024 * 1024,
     )
 

@@ -23,6 +23,7 @@ MOST_MEMBERS = 20_000
 NEXT = "Members@odata.nextLink"
 COUNT = "Members@odata.count"
 ETAG = "@odata.etag"
+NO_RESOURCE = "what it answers is no resource"
 #: What can stand in an ETag (RFC 9110 8.8.3), in ASCII.
 _TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
 _COLLECTION = re.compile(r"#?\w+Collection(?:\.v[0-9]+_[0-9]+_[0-9]+)?\.\w+")
@@ -66,7 +67,7 @@ async def read(bmc: Bmc, source_id: str, uri: str, now: int, old: Found | None) 
     if answer.status != 200:
         raise refusal(answer)
     if answer.body is None:
-        raise BadAnswer("what it answers is no resource")
+        raise BadAnswer(NO_RESOURCE)
     body = answer.body
     is_collection = _is_collection(body)
     # The tag of the first page says nothing of the others.
@@ -81,13 +82,16 @@ async def read(bmc: Bmc, source_id: str, uri: str, now: int, old: Found | None) 
 def found_of(
     shown: dict[str, Any], theirs: str, allow: str, now: int, collection: bool = False
 ) -> Found:
-    """Return a resource whose links are ours already."""
+    """Return a resource whose links are ours already. Raises BadAnswer."""
     shown.pop(ETAG, None)
     etag = our_tag(theirs) if theirs else ""
-    if not etag:
-        digest = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS))
-        etag = digest.hexdigest()[:24]
-    raw = orjson.dumps({**shown, ETAG: f'"{etag}"'})
+    try:
+        if not etag:
+            digest = hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS))
+            etag = digest.hexdigest()[:24]
+        raw = orjson.dumps({**shown, ETAG: f'"{etag}"'})
+    except TypeError:  # too deep, numbers of a hundred digits, half characters
+        raise BadAnswer("what it answers cannot be passed on") from None
     type_ = str(shown.get("@odata.type", "")).removeprefix("#")
     if not _TYPE.fullmatch(type_):
         type_ = ""
@@ -95,13 +99,16 @@ def found_of(
 
 
 def shape(source_id: str, uri: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return a resource of a BMC as it is shown here."""
+    """Return a resource of a BMC as it is shown here. Raises BadAnswer."""
     at = body.get("@odata.id")
     if not isinstance(at, str) or local(source_id, at) is None:
         body = {**body, "@odata.id": uri}
-    shown = rewritten(source_id, body)
+    try:
+        shown = rewritten(source_id, body)
+    except RecursionError:
+        raise BadAnswer("what it answers is nested too deeply") from None
     if not isinstance(shown, dict):
-        raise BadAnswer("what it answers is no resource")
+        raise BadAnswer(NO_RESOURCE)
     return shown
 
 

@@ -40,13 +40,15 @@ class NotInTime(BmcError):
 class InventoryOptions:
     """Seconds for which a resource and the list of members are shown again without asking.
 
-    ``patience`` is how many seconds whoever reads many waits for one, ``kept_bytes`` how much is
-    kept, ``readers`` of how many BMCs the members are looked at at a time.
+    ``patience`` is how many seconds whoever reads many waits for one, ``longest`` how many whoever
+    reads but one; ``kept_bytes`` is how much is kept, ``readers`` of how many BMCs the members are
+    looked at at a time.
     """
 
     fresh: float = 5.0
     members_fresh: float = 60.0
     patience: float = 3.0
+    longest: float = 30.0
     kept_bytes: int = 64 * 1024 * 1024
     readers: int = 100
 
@@ -117,17 +119,14 @@ class Inventory:
             loading = asyncio.create_task(self._load(slot, old))
             self._loading[slot] = loading
             loading.add_done_callback(lambda done: self._loaded(slot, done))
+        patience = self._options.longest
         if among_many:
-            return await self._in_time(source_id, loading)
-        return await asyncio.shield(loading)
-
-    async def _in_time(self, source_id: str, loading: asyncio.Task[Found]) -> Found:
-        # Of one that did not answer the last time it is enough to be asked again, beside.
-        patience = 0.0 if source_id in self._silent else self._options.patience
+            # Of one that did not answer the last time it is enough to be asked again, beside.
+            patience = 0.0 if source_id in self._silent else self._options.patience
         await asyncio.wait({loading}, timeout=patience)
         if not loading.done():
             self._silent.add(source_id)
-            raise NotInTime("it has not answered yet")
+            raise NotInTime("it has not answered in time")
         return loading.result()
 
     async def _load(self, slot: tuple[str, str, int, int], old: Found | None) -> Found:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from odimra.aggregation.addresses import local, rewritten
-from odimra.aggregation.bmc.following import CANCELLED, COMPLETED, Followed
+from odimra.aggregation.bmc import BadAnswer
+from odimra.aggregation.bmc.following import CANCELLED, COMPLETED, EXCEPTION, Followed
 from odimra.engine import Outcome
 from odimra.tasks import Result, TaskMessage, states
 
@@ -19,20 +22,36 @@ MESSAGE_ID = re.compile(r"[A-Za-z][\w-]*(?:\.[0-9]+){1,3}\.\w+")
 #: Of what has no id that can be read.
 GENERAL = "Base.1.22.GeneralError"
 UNKNOWN_END = "Odimra.1.0.OperationUnknown"
+#: Errors of a BMC that would be taken for errors of this service.
+NOT_OURS = (401, 407, 500)
 _PLACE = re.compile(r"/redfish/v1/[!#-~]+")
+
+
+def ours(status: int) -> int:
+    """Return the status of an answer of ours to what a BMC has refused with ``status``."""
+    return 502 if status in NOT_OURS or not 400 <= status <= 599 else status
 
 
 def reworded(source_id: str, value: Any) -> Any:
     """Return what a BMC says with the places of its resources, within texts too, made ours.
 
     Unlike a resource it keeps what is not shown here: who reads an error must know what was said.
+    Raises BadAnswer for what cannot be passed on.
     """
+    try:
+        orjson.dumps(value)  # bounds how deep it is
+    except TypeError:
+        raise BadAnswer("what it says cannot be passed on") from None
+    return _reworded(source_id, value)
+
+
+def _reworded(source_id: str, value: Any) -> Any:
     if isinstance(value, str):
         return _PLACE.sub(lambda found: _placed(source_id, found[0]), value)
     if isinstance(value, list):
-        return [reworded(source_id, one) for one in value]
+        return [_reworded(source_id, one) for one in value]
     if isinstance(value, dict):
-        return {name: reworded(source_id, one) for name, one in value.items()}
+        return {name: _reworded(source_id, one) for name, one in value.items()}
     return value
 
 
@@ -40,6 +59,12 @@ def _placed(source_id: str, text: str) -> str:
     # What ends a sentence, or encloses it, is no part of it.
     bare = text.rstrip(".,;:'\")]}>")
     return (local(source_id, bare) or bare) + text[len(bare) :]
+
+
+def _text(source_id: str, text: str) -> str:
+    # Half characters cannot be passed on.
+    whole = text.encode("utf-8", "replace").decode()
+    return str(_reworded(source_id, whole[: 2 * LONGEST]))[:LONGEST]
 
 
 def messages(source_id: str, told: Iterable[Mapping[str, Any]]) -> tuple[TaskMessage, ...]:
@@ -56,11 +81,11 @@ def messages(source_id: str, told: Iterable[Mapping[str, Any]]) -> tuple[TaskMes
         found.append(
             TaskMessage(
                 str(given_id) if known else GENERAL,
-                tuple(reworded(source_id, str(arg))[:LONGEST] for arg in args[:MOST])
+                tuple(_text(source_id, str(arg)) for arg in args[:MOST])
                 if isinstance(args, list)
                 else (),
                 severity if severity in SEVERITIES else "OK",
-                reworded(source_id, said)[:LONGEST],
+                _text(source_id, said),
             )
         )
     return tuple(found)
@@ -73,15 +98,12 @@ def outcome(source_id: str, ended: Followed) -> Outcome:
         return Outcome(states.COMPLETED, _result(source_id, ended), told)
     if ended.state == CANCELLED:
         return Outcome(states.CANCELLED, messages=told)
-    if ended.status is None or ended.status < 400:
-        # It has failed by its task: the monitor has nothing to say of it.
-        result = Result(500 if ended.state == "Exception" else 502)
-    else:
-        result = _result(source_id, ended)
-    if ended.state == "Exception":
+    # Often it has failed by its task, and the monitor has nothing to say of it.
+    result = _result(source_id, ended)
+    if ended.state == EXCEPTION:
         last = told[-1].text if told else ""
-        if ended.said and reworded(source_id, ended.said) != last:
-            text = reworded(source_id, ended.said)[:LONGEST]
+        text = _text(source_id, ended.said)
+        if text and text != last:
             told = (*told, TaskMessage(GENERAL, severity="Critical", text=text))
         return Outcome(states.EXCEPTION, result, told)
     unknown = TaskMessage(UNKNOWN_END, (ended.said[:500],), "Critical")
@@ -89,10 +111,16 @@ def outcome(source_id: str, ended: Followed) -> Outcome:
 
 
 def _result(source_id: str, ended: Followed) -> Result:
-    status = ended.status or 200
-    body = ended.body
-    if body is None or "TaskState" in body:
-        return Result(204 if status < 400 else status)
-    if "error" in body:
-        return Result(status, reworded(source_id, dict(body)))
-    return Result(200 if status == 202 else status, rewritten(source_id, dict(body)))
+    status, body = ended.status or 0, ended.body
+    completed = ended.state == COMPLETED
+    if body is None or "TaskState" in body or completed == (status >= 400):
+        return Result(204 if completed else ours(status))
+    try:
+        told = reworded(source_id, dict(body))
+        if completed and "@odata.id" in body:
+            told = rewritten(source_id, dict(body))
+    except BadAnswer:
+        told = None
+    if told is None:
+        return Result(204 if completed else ours(status))
+    return Result(200 if completed else ours(status), told)

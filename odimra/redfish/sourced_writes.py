@@ -21,7 +21,7 @@ from odimra.aggregation.requests import REQUEST
 from odimra.redfish import errors
 from odimra.redfish.accepted import Accepted, payload
 from odimra.redfish.resource import Body, Call, Reply
-from odimra.redfish.sourced_answers import failed, refused, shown_headers
+from odimra.redfish.sourced_answers import failed, hushed, refused, shown_headers
 from odimra.store import StoreUnavailable
 from odimra.tasks import NewTask, TaskExists, Tasks
 
@@ -49,11 +49,11 @@ class Writes:
                 answer = await self._send(call, bmc, source_id, uri)
             finally:
                 await self._outdate(source_id)
+            return await self._reply(call, source_id, uri, answer)
         except Refused as error:
-            raise refused(source_id, error) from None
+            raise hushed(refused(source_id, error), call.body) from None
         except BmcError as error:
-            raise failed(source_id, error) from None
-        return await self._reply(call, source_id, uri, answer)
+            raise hushed(failed(source_id, error), call.body) from None
 
     async def _outdate(self, source_id: str) -> None:
         try:
@@ -89,7 +89,7 @@ class Writes:
     async def _reply(self, call: Call, source_id: str, uri: str, answer: Answer) -> Reply:
         body = answer.body
         if answer.status >= 400:
-            raise refused(source_id, refusal(answer), answer.headers)
+            raise hushed(refused(source_id, refusal(answer), answer.headers), call.body)
         state = None if body is None else body.get("TaskState")
         if answer.status == 202 or (isinstance(state, str) and state not in ENDS):
             return await self._going_on(call, source_id, answer)

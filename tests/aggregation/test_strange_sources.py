@@ -14,6 +14,7 @@ from odimra.tasks import states
 from tests.aggregation.park import SOURCES, Park, parked
 from tests.aggregation.strange import MONITOR, RESET, TASK, Say, StrangeBmc
 from tests.aggregation.test_sourced import SYSTEMS, ids_of, members
+from tests.service.job_desk import JOBS, payload
 
 SYSTEM = f"{SYSTEMS}/1"
 LOG = f"{SYSTEM}/LogServices/1/Entries"
@@ -37,7 +38,11 @@ def a_collection(uri: str, what: str, *found: Any, **more: Any) -> Say:
 
 @pytest.fixture
 async def park(valkey: str, tmp_path: Path) -> AsyncIterator[Park]:
-    settings = {"aggregation__retries": 0, "aggregation__fresh_seconds": 0}
+    settings = {
+        "aggregation__retries": 0,
+        "aggregation__fresh_seconds": 0,
+        "engine__drain_seconds": 0.2,
+    }
     async with parked(valkey, tmp_path, **settings) as one:
         yield one
 
@@ -157,6 +162,46 @@ async def test_a_bmc_that_takes_the_credentials_no_more_is_502(
     assert (status, ids_of(body)) == (502, ["SourceFailed"])
 
 
+def nested(depth: int) -> Any:
+    found: Any = 1
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    "odd", [nested(300), nested(900), 10**40, "\ud800"], ids=["deep", "deeper", "huge", "half"]
+)
+async def test_what_cannot_be_passed_on_is_said(
+    park: Park, strange: StrangeBmc, uri: str, odd: Any
+) -> None:
+    strange.say("GET", SYSTEM, Say(body=a_system(Oem={"X": odd})))
+    status, body, _ = await park.ask("GET", uri)
+    assert (status == 502 and ids_of(body) == ["SourceFailed"]) or odd == 10**40
+    error = {"error": {"code": "X.1.0.No", "message": "No.", "@Message.ExtendedInfo": [
+        {"MessageId": "X.1.0.No", "Message": f"No {odd}." if isinstance(odd, str) else odd}
+    ]}}  # fmt: skip
+    strange.say("PATCH", SYSTEM, Say(400, error))
+    status, _, _ = await park.ask("PATCH", uri, {"AssetTag": "x"})
+    assert status in (400, 502)
+    strange.say("PATCH", SYSTEM, Say(200, {"X": odd}))
+    status, _, _ = await park.ask("PATCH", uri, {"AssetTag": "x"})
+    assert status in (200, 502)
+
+
+async def test_a_secret_that_a_bmc_repeats_is_not_passed_on(
+    park: Park, strange: StrangeBmc, uri: str
+) -> None:
+    told = {"MessageId": "Base.1.18.PropertyValueFormatError", "Message": "hunter22 is too short."}
+    told |= {"MessageArgs": ["hunter22", "Password"]}  # type: ignore[dict-item]
+    error = {"code": "Base.1.18.GeneralError", "message": "It is hunter22."}
+    strange.say("PATCH", SYSTEM, Say(400, {"error": error | {"@Message.ExtendedInfo": [told]}}))
+    status, body, _ = await park.ask("PATCH", uri, {"Oem": {"Password": "hunter22"}})
+    assert status == 400
+    assert "hunter22" not in json.dumps(body)
+    assert body["error"]["message"] == "It is ******."
+
+
 # ETags
 
 
@@ -270,9 +315,9 @@ async def test_messages_of_a_task_say_where_as_it_is_called_here(
     strange.say("GET", MONITOR, Say(202, task | {"TaskState": "Exception"}))
     monitor = await park.begin("POST", f"{uri}/Actions/ComputerSystem.Reset", {})
     status, body, found = await park.ended(monitor)
-    assert status == 500
-    first = found["Messages"][0]
-    assert (first["MessageId"], first["Message"]) == (told["MessageId"], f"No power at {uri}.")
+    assert status == 502
+    (first,) = (one for one in found["Messages"] if one["MessageId"] == told["MessageId"])
+    assert first["Message"] == f"No power at {uri}."
     assert (first["MessageArgs"], first["MessageSeverity"]) == ([uri], "Critical")
     assert "Vendor.1.2.PowerFault" in json.dumps(body)
 
@@ -316,3 +361,23 @@ async def test_a_removed_source_leaves_nobody_waiting(
     status, _, found = await park.ended(monitor)
     assert (status, found["TaskState"]) == (502, "Exception")
     assert "was removed" in json.dumps(found["Messages"])
+
+
+async def test_jobs_write_to_bmcs_by_the_same_rules(
+    park: Park, strange: StrangeBmc, uri: str
+) -> None:
+    strange.say("PATCH", SYSTEM, Say(204))
+    strange.say("POST", RESET, Say(202, headers={"Location": MONITOR}))
+    strange.say("GET", MONITOR, Say(200))
+    strange.say("PATCH", f"{SYSTEM}/Nothing", Say(404))
+    for target, verb, body, who, state in (
+        (uri, "PATCH", {"AssetTag": "x"}, "olga", "Completed"),
+        (f"{uri}/Actions/ComputerSystem.Reset", "POST", {}, "olga", "Completed"),
+        (f"{uri}/Nothing", "PATCH", {"AssetTag": "x"}, "olga", "Exception"),
+    ):
+        job = await park.make(who, Payload=payload(target, verb, **body))
+        await park.state(job["@odata.id"], state)
+    (sent,) = (one for one in heard(strange, "PATCH") if one.path == SYSTEM)
+    assert sent.body == {"AssetTag": "x"}
+    status, _, _ = await park.ask("POST", JOBS, {"Payload": payload(uri, "PATCH", A=1)}, "rita")
+    assert status == 403
