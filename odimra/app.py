@@ -27,7 +27,7 @@ from odimra.config import Settings
 from odimra.emulation.state import MachineStates
 from odimra.engine import Firing, ScheduledJob
 from odimra.engine.scheduler import Fire
-from odimra.faces import application, attach_machines, push
+from odimra.faces import application, attach_machines, listening, push
 from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.jobs.planned.model import PREFIX
 from odimra.options import (
@@ -176,4 +176,6 @@ async def serve_events(settings: Settings, store_url: str) -> None:
                 log.warning("push waits for the store: %s", error)
                 await asyncio.sleep(error.retry_after)
                 continue
-            await push(house, service_uuid).run(stop)
+            async with asyncio.TaskGroup() as rooms:
+                rooms.create_task(listening(house).run(stop))
+                await push(house, service_uuid).run(stop)

@@ -260,6 +260,10 @@ class AggregationSettings:
     members_fresh_seconds: float
     patience_seconds: float
     cache_mb: int
+    event_destination: str
+    event_verify_certificate: bool
+    event_check_seconds: float
+    poll_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

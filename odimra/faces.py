@@ -10,6 +10,7 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
+from odimra.aggregation.listening import Ledger, Listening, Receiver, nobody
 from odimra.cloudkitty.frame import CloudKitty
 from odimra.cloudkitty.frames import FramesEndpoint
 from odimra.cloudkitty.hashmap import HashmapEndpoint
@@ -34,6 +35,7 @@ from odimra.events import (
 from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
+from odimra.many import AGGREGATES
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -41,10 +43,12 @@ from odimra.midpoint.objects import ObjectsEndpoint
 from odimra.midpoint.tasks import TasksEndpoint
 from odimra.midpoint.visibility import Visible
 from odimra.options import (
+    body_limits,
     crest_options,
     feed_options,
     frame_options,
     job_manager_options,
+    listening_options,
     midpoint_options,
     push_options,
     query_options,
@@ -55,6 +59,7 @@ from odimra.options import (
 from odimra.redfish import (
     account_service,
     accounts,
+    aggregates,
     aggregation_sources,
     chassis,
     connection_methods,
@@ -112,6 +117,7 @@ def redfish_resources(
     def members(root: str) -> Members:
         return functools.partial(AllMembers, inventory, root)
 
+    foreign = Ledger(house.store).registries
     found: list[Resource] = [
         # First: paths of theirs are paths of ours too, but for the shape of the ids.
         *sourced.resources(inventory, house.bmcs, writes),
@@ -138,7 +144,12 @@ def redfish_resources(
             house.clock,
             most=settings.scans.max_jobs,
         ),
-        *connection_methods.resources(house.sources, {}, {}),
+        *connection_methods.resources(
+            house.sources,
+            aggregates.actions(),
+            {"Aggregates": {"@odata.id": AGGREGATES}},
+        ),
+        *aggregates.resources(house.many.aggregates, house.many, house.tasks, accepted),
         *aggregation_sources.resources(
             house.sources,
             house.vault,
@@ -146,12 +157,12 @@ def redfish_resources(
             accepted,
             allow_http=settings.aggregation.allow_http,
         ),
-        *event_service.resources(house.event_service),
+        *event_service.resources(house.event_service, foreign),
         *event_tests.resources(
             TestEvents(house.store), house.event_service, lambda uri: schema_of(uri, found)
         ),
         *event_destinations.resources(
-            house.subscriptions, house.streams, messages, reach(settings)
+            house.subscriptions, house.streams, messages, reach(settings), foreign
         ),
         *sse.resources(told, settings.http.public_url),
     ]
@@ -222,6 +233,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
+    app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
@@ -289,6 +301,31 @@ def attach_machines(house: House, service_uuid: str) -> None:
     # Not served to anybody.
     frame = redfish_frame(house, messages, service_uuid, feed(house, messages))
     house.machine_calls.attach(InnerCalls(frame, messages))
+
+
+def receiver(house: House) -> Receiver:
+    """Return where BMCs post their events."""
+    return Receiver(
+        Ledger(house.store),
+        house.sources,
+        house.clock,
+        word=Messages.load().build,
+        on_changed=nobody,
+        limits=body_limits(house.settings),
+    )
+
+
+def listening(house: House) -> Listening:
+    """Return what has BMCs send their events, or looks at them."""
+    return Listening(
+        Ledger(house.store),
+        house.sources,
+        house.bmcs,
+        house.clock,
+        listening_options(house.settings),
+        word=Messages.load().build,
+        on_changed=nobody,
+    )
 
 
 def push(house: House, service_uuid: str) -> Push:

@@ -16,10 +16,12 @@ from odimra.access import (
     Access,
 )
 from odimra.aggregation.adding import AddSource, ChangeSource, RemoveSource
+from odimra.aggregation.aggregates import Aggregates
 from odimra.aggregation.bmcs import Bmcs
 from odimra.aggregation.inventory import Inventory
 from odimra.aggregation.known import Known
 from odimra.aggregation.requests import BmcRequest
+from odimra.aggregation.operations import BmcAction
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
@@ -65,6 +67,7 @@ from odimra.jobs.submission.listing import Listing
 from odimra.jobs.submission.starting import Startable
 from odimra.machine_calls import MachineCalls
 from odimra.machine_power import MachinePower
+from odimra.many import Many, Refused
 from odimra.options import (
     access_options,
     bmcs_options,
@@ -143,6 +146,7 @@ class House:
     vault: Vault
     bmcs: Bmcs
     inventory: Inventory
+    many: Many
     rating: RatingRooms
     submission: SubmissionRooms
     scripts: ScriptPool
@@ -214,6 +218,8 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         inventory = await open_rooms.enter_async_context(
             Inventory(sources, bmcs, known, clock, inventory_options(settings))
         )
+        registry.add(BmcAction(bmcs))
+        registry.add(Refused())
         for of_sources in (AddSource, ChangeSource, RemoveSource):
             registry.add(of_sources(sources, vault, bmcs, known))
         registry.add(BmcRequest(bmcs, known))
@@ -228,6 +234,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
                 f"there are {', '.join(registry.names)}"
             )
         operations = MachineOperations(states, played)
+        many = Many(operations, sources, Aggregates(store, clock))
         bulk = BulkRuns(store, tasks_, clock)
         kinds = startables(runs, bulk, windows, operations, period=rated.period_seconds)
         given = settings.jobs
@@ -259,6 +266,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             vault,
             bmcs,
             inventory,
+            many,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),
             pool,

@@ -17,6 +17,7 @@ from odimra.access import (
 from odimra.aggregation.bmc import BmcOptions, WireOptions
 from odimra.aggregation.bmcs import BmcsOptions
 from odimra.aggregation.inventory import InventoryOptions
+from odimra.aggregation.listening import ListeningOptions
 from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
 from odimra.crest.frame import CrestOptions
@@ -252,6 +253,17 @@ def inventory_options(settings: Settings) -> InventoryOptions:
         patience=given.patience_seconds,
         longest=given.timeout_seconds,
         kept_bytes=given.cache_mb * 1024 * 1024,
+    )
+
+
+def listening_options(settings: Settings) -> ListeningOptions:
+    """Return how BMCs are listened to."""
+    given = settings.aggregation
+    return ListeningOptions(
+        given.event_destination or settings.http.public_url,
+        given.event_verify_certificate,
+        given.poll_seconds,
+        given.event_check_seconds,
     )
 
 

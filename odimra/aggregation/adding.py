@@ -86,7 +86,10 @@ async def tried(bmcs: Bmcs, source: Source, password: str) -> Tried:
                 "Base.1.22.ResourceAtUriUnauthorized", (source.base, str(error)), "Critical"
             ),
         ) from None
-    except (BadAnswer, Refused) as error:
+    except Refused as error:
+        # It speaks Redfish, and does not now do what every BMC does.
+        raise Unsuitable(503 if error.status == 503 else 502, _why(error)) from None
+    except BadAnswer as error:
         raise Unsuitable(
             502,
             TaskMessage(
@@ -103,7 +106,7 @@ def _no_connection(source: Source) -> TaskMessage:
 
 
 def _why(error: BmcError) -> TaskMessage:
-    return TaskMessage("Odimra.1.0.SourceUnsuitable", (str(error)[:500],), "Critical")
+    return TaskMessage("Odimra.1.0.SourceUnsuitable", (str(error)[:500].rstrip("."),), "Critical")
 
 
 async def _identity(bmc: Bmc) -> str:

@@ -21,7 +21,8 @@ MOST = 20
 MESSAGE_ID = re.compile(r"[A-Za-z][\w-]*(?:\.[0-9]+){1,3}\.\w+")
 #: Of what has no id that can be read.
 GENERAL = "Base.1.22.GeneralError"
-UNKNOWN_END = "Odimra.1.0.OperationUnknown"
+FAILED = "Odimra.1.0.BmcFailed"
+UNKNOWN_END = "Odimra.1.0.BmcOutcomeUnknown"
 #: Errors of a BMC that would be taken for errors of this service.
 NOT_OURS = (401, 407, 500)
 _PLACE = re.compile(r"/redfish/v1/[!#-~]+")

@@ -21,7 +21,7 @@ from odimra.engine.patience import patiently
 from odimra.tasks import TaskMessage, states
 
 REQUEST = "bmc-request"
-GOES_ON = "Odimra.1.0.OperationGoesOn"
+GOES_ON = "Odimra.1.0.BmcGoesOn"
 
 
 class JobClock:

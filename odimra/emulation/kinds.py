@@ -53,6 +53,7 @@ RESETS: Mapping[str, ResetRule] = MappingProxyType(
         "Resume": ResetRule("On", from_states=_NOT_OFF),
     }
 )
+BUTTON_TYPE = "PushPowerButton"
 #: The button switches a machine that is off on, and shuts any other down.
 BUTTON = MappingProxyType(
     {"Off": ResetRule("On"), "On": ResetRule("Off"), "Paused": ResetRule("Off")}
@@ -135,7 +136,7 @@ class SystemReset(EmulatedKind):
         reset_type = job.args["parameters"]["ResetType"]
         # Nobody else changes it meanwhile: a System takes one operation at a time.
         power = (await self._machines.read("system", machine)).fields["PowerState"]
-        rule = BUTTON[power] if reset_type == "PushPowerButton" else RESETS[reset_type]
+        rule = BUTTON[power] if reset_type == BUTTON_TYPE else RESETS[reset_type]
         if power not in rule.from_states:
             return Act({}, refused=Outcome(states.EXCEPTION, Result(409), (STANDBY,)))
         after = rule.after or power

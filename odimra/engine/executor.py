@@ -8,6 +8,7 @@ it is, is told by the task's own record. The library's limits that shape this mo
 - The default poll of 250 ms gives 123 tasks/s; 5 to 20 ms give as many as the store can.
 - Its own cancellation takes the message away: a task whose worker is dead would never be delivered
   again to notice that it is cancelled. Signals of our own interrupt a run instead.
+- Its connections are a pool that raises when it is empty; of a worker's runs many may end at once.
 - A worker that is told to stop no longer renews its leases. To drain for longer than a lease it is
   first kept from taking more (``concurrency`` 0) and told to stop when it is idle.
 """
@@ -32,6 +33,8 @@ Run = Callable[[str], Awaitable[None]]
 
 #: Seconds until hand-overs that could not be sent are sent again.
 RETRY = 0.5
+#: Connections beside those of runs, of which each takes one now and then, and one while it ends.
+SPARE = 50
 #: Hand-overs that wait to be sent; beyond that they are left to the sweep.
 BACKLOG = 100_000
 
@@ -45,6 +48,16 @@ class ExecutorOptions:
     concurrency: int = 64
     poll: float = 0.01
     redelivery: float = 10.0
+
+
+def with_connections(url: str, most: int) -> str:
+    """Return the URL of a store with the number of connections that may be made, if it names none.
+
+    Of a cluster each node has its own, whose number the library does not bound.
+    """
+    if "+cluster" in url or "max_connections=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}max_connections={most}"
 
 
 class _Brief(logging.Filter):
@@ -62,7 +75,8 @@ class Executor:
 
     def __init__(self, options: ExecutorOptions, run: Run | None = None) -> None:
         self._options = options
-        self._docket = Docket(name=options.name, url=options.url, execution_ttl=timedelta(0))
+        url = with_connections(options.url, 2 * options.concurrency + SPARE)
+        self._docket = Docket(name=options.name, url=url, execution_ttl=timedelta(0))
         self._run = run
         self._worker: Worker | None = None
         self._outbox: list[str] = []

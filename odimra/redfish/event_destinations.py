@@ -28,7 +28,14 @@ from odimra.networks import Reach
 from odimra.redfish import errors
 from odimra.redfish.destinations import BACKUPS, backups, destination, http_headers
 from odimra.redfish.errors import Translations
-from odimra.redfish.event_json import REGISTRY_PREFIXES, RESOURCE_TYPES, SUBSCRIPTIONS
+from odimra.redfish.event_json import (
+    REGISTRY_PREFIXES,
+    RESOURCE_TYPES,
+    SUBSCRIPTIONS,
+    Registries,
+    no_registries,
+    registry_prefixes,
+)
 from odimra.redfish.messages import Messages, UnknownMessage
 from odimra.redfish.resource import Body, Call, Collection, Reply, Resource
 
@@ -59,9 +66,13 @@ def resources(
     streams: Streams,
     messages: Messages,
     reach: Reach | None = None,
+    foreign: Registries = no_registries,
 ) -> list[Resource]:
-    """Return the routes; ``reach`` is where events may be sent, None for everywhere."""
-    face = EventDestinationFace(subscriptions, streams, messages, reach or Reach())
+    """Return the routes; ``reach`` is where events may be sent, None for everywhere.
+
+    ``foreign`` are the registries of sources.
+    """
+    face = EventDestinationFace(subscriptions, streams, messages, reach or Reach(), foreign)
     one = f"{SUBSCRIPTIONS}/{{subscription}}"
     return [
         Resource(
@@ -182,7 +193,9 @@ class EventDestinationFace:
         streams: Streams,
         messages: Messages,
         reach: Reach,
+        foreign: Registries,
     ) -> None:
+        self._foreign = foreign
         self._subscriptions = subscriptions
         self._streams = streams
         self._messages = messages
@@ -212,7 +225,7 @@ class EventDestinationFace:
                 body.get("DeliveryRetryPolicy", TERMINATE),
                 body.get("VerifyCertificate") or False,
                 http_headers(_given(body, "HttpHeaders")),
-                self._filters(body),
+                await self._filters(body),
                 include_origin=body.get("IncludeOriginOfCondition") or False,
                 backups=backups(_given(body, BACKUPS), self._reach),
                 send_heartbeat=body.get(SEND_HEARTBEAT),
@@ -223,13 +236,14 @@ class EventDestinationFace:
         reply.headers = {"Location": f"{SUBSCRIPTIONS}/{subscription.id}"}
         return reply
 
-    def _filters(self, body: Body) -> Filters:
+    async def _filters(self, body: Body) -> Filters:
+        prefixes = await registry_prefixes(self._foreign)
         for name in ("RegistryPrefixes", "ExcludeRegistryPrefixes"):
-            _listed(body, name, REGISTRY_PREFIXES)
+            _listed(body, name, prefixes)
         _listed(body, "ResourceTypes", RESOURCE_TYPES)
         for name in ("MessageIds", "ExcludeMessageIds"):
             for number, message_id in enumerate(body.get(name) or ()):
-                self._known(message_id, f"{name}/{number}")
+                self._known(message_id, f"{name}/{number}", prefixes)
         return Filters(
             **{field: tuple(body.get(name) or ()) for name, field in FILTERS.items()},
             event_types=tuple(body.get("EventTypes") or ()),
@@ -237,11 +251,14 @@ class EventDestinationFace:
             subordinate_resources=body.get("SubordinateResources") or False,
         )
 
-    def _known(self, message_id: str, name: str) -> None:
+    def _known(self, message_id: str, name: str, prefixes: tuple[str, ...]) -> None:
+        prefix = prefix_of(message_id)
         try:
-            if prefix_of(message_id) in REGISTRY_PREFIXES:
+            if prefix in REGISTRY_PREFIXES:
                 self._messages.entry(key_of(message_id))
                 return
+            if prefix in prefixes:
+                return  # which messages there are in it the source knows
         except UnknownMessage:
             pass
         raise errors.property_value_not_in_list(message_id, name)

@@ -6,10 +6,12 @@ deliver.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 
+from odimra.aggregation.listening import KINDS
 from odimra.clock import iso
 from odimra.emulation.fleet import CHASSIS, FIRMWARE, MANAGERS, SYSTEMS
 from odimra.events import Event, Rendered
@@ -39,6 +41,7 @@ EVENT_TYPES = {
 GONE = frozenset({"JobRemoved", "ResourceRemoved", "TaskRemoved"})
 #: Where the resources are that events are about, tasks apart; ``*`` stands for the id.
 ORIGINS = {
+    "Aggregate": f"{AGGREGATION_SERVICE}/Aggregates/*",
     "AggregationSource": f"{AGGREGATION_SERVICE}/AggregationSources/*",
     "AccountService": account_service.URI,
     "Chassis": f"{CHASSIS}/*",
@@ -56,9 +59,11 @@ ORIGINS = {
     "TaskService": TASK_SERVICE,
 }
 #: What events can be filtered by.
-RESOURCE_TYPES = tuple(sorted([*ORIGINS, "Task"]))
-#: Registries that events use.
-REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "ResourceEvent", "TaskEvent")
+RESOURCE_TYPES = tuple(sorted({*ORIGINS, *KINDS, "Task"}))
+#: Registries that events of this service use.
+REGISTRY_PREFIXES = ("Base", "HeartbeatEvent", "JobEvent", "Odimra", "ResourceEvent", "TaskEvent")
+#: Returns the prefixes of the registries that sources use besides.
+Registries = Callable[[], Awaitable[frozenset[str]]]
 BUFFER_EXCEEDED = "EventBufferExceeded"
 TERMINATED = "SubscriptionTerminated"
 HEARTBEAT = "HeartbeatEvent.RedfishServiceFunctional"
@@ -73,6 +78,16 @@ def origin(event: Event) -> tuple[str, str]:
     if event.resource_type == "Job":  # whose id is another one outside of the store
         return job_uri(event.resource), "Job"
     return ORIGINS[event.resource_type].replace("*", event.resource), event.resource_type
+
+
+async def no_registries() -> frozenset[str]:
+    """Return what there is without sources."""
+    return frozenset()
+
+
+async def registry_prefixes(foreign: Registries) -> tuple[str, ...]:
+    """Return the prefixes of all registries that events use: ours, then those of sources."""
+    return (*REGISTRY_PREFIXES, *sorted((await foreign()).difference(REGISTRY_PREFIXES)))
 
 
 class EventRepresentation:

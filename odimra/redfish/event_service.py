@@ -10,12 +10,17 @@ from odimra.redfish.event_json import (
     RESOURCE_TYPES,
     STREAM,
     SUBSCRIPTIONS,
+    Registries,
+    no_registries,
+    registry_prefixes,
 )
 from odimra.redfish.event_tests import actions
 from odimra.redfish.resource import Body, Call, Reply, Resource
 
 TYPE = "EventService.v1_12_0.EventService"
 SEVERITIES = ("OK", "Warning", "Critical")
+#: More than any version of the settings, that of what nobody has changed included.
+MORE = 2**42
 
 #: Writable properties and the settings that they are.
 WRITABLE = {
@@ -25,9 +30,9 @@ WRITABLE = {
 }
 
 
-def resources(service: EventServiceSettings) -> list[Resource]:
-    """Return the routes."""
-    face = EventServiceFace(service)
+def resources(service: EventServiceSettings, foreign: Registries = no_registries) -> list[Resource]:
+    """Return the routes; ``foreign`` are the registries of sources."""
+    face = EventServiceFace(service, foreign)
     return [
         Resource(
             EVENT_SERVICE,
@@ -43,11 +48,12 @@ def resources(service: EventServiceSettings) -> list[Resource]:
 class EventServiceFace:
     """The handlers."""
 
-    def __init__(self, service: EventServiceSettings) -> None:
+    def __init__(self, service: EventServiceSettings, foreign: Registries) -> None:
         self._service = service
+        self._foreign = foreign
 
     @staticmethod
-    def _reply(settings: EventSettings) -> Reply:
+    def _reply(settings: EventSettings, prefixes: tuple[str, ...]) -> Reply:
         body: Body = {
             "@odata.id": EVENT_SERVICE,
             "@odata.type": f"#{TYPE}",
@@ -59,7 +65,7 @@ class EventServiceFace:
             "DeliveryRetryAttempts": settings.attempts,
             "DeliveryRetryIntervalSeconds": settings.interval,
             "EventFormatTypes": ["Event"],
-            "RegistryPrefixes": list(REGISTRY_PREFIXES),
+            "RegistryPrefixes": list(prefixes),
             "ResourceTypes": list(RESOURCE_TYPES),
             "Severities": list(SEVERITIES),
             "SubordinateResourcesSupported": True,
@@ -77,13 +83,22 @@ class EventServiceFace:
             "Subscriptions": {"@odata.id": SUBSCRIPTIONS},
             "Actions": actions(),
         }
-        return Reply(body=body, etag=str(settings.version))
+        return Reply(body=body, etag=str(settings.version + _more(prefixes)))
 
     async def read(self, call: Call) -> Reply:
         """``GET``."""
-        return self._reply(await self._service.read())
+        return self._reply(await self._service.read(), await registry_prefixes(self._foreign))
 
     async def patch(self, call: Call) -> Reply:
         """``PATCH`` of the writable properties, as compare-and-set when If-Match says so."""
         changes = {WRITABLE[name]: value for name, value in call.body.items()}
-        return self._reply(await self._service.write(changes, expect=call.expected()))
+        prefixes = await registry_prefixes(self._foreign)
+        expected = call.expected()
+        if expected is not None:
+            expected = frozenset(one - _more(prefixes) for one in expected)
+        return self._reply(await self._service.write(changes, expect=expected), prefixes)
+
+
+def _more(prefixes: tuple[str, ...]) -> int:
+    """Return what registries of sources add to the version: they come, and never go."""
+    return (len(prefixes) - len(REGISTRY_PREFIXES)) * MORE

@@ -16,6 +16,7 @@ CACHED = (
     "role",
     "session",
     "machine",
+    "aggregate",
     "source",
     "inventory",
     "subscription",

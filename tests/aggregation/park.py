@@ -30,7 +30,7 @@ scenarios:
     messages: [{id: Base.1.0.Bad, text: "No power on $target.", severity: Critical}]
 rules:
   - {parameters: {ResetType: GracefulShutdown}, play: slow}
-  - {parameters: {ResetType: Nmi}, play: broken}
+  - {parameters: {ResetType: PowerCycle}, play: broken}
   - {play: quick}
 """
 #: Each fleet of a run has addresses of its own.

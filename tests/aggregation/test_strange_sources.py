@@ -300,7 +300,7 @@ async def test_who_does_not_say_where_to_look_ends_in_an_exception(
     monitor = await park.begin("POST", f"{uri}/Actions/ComputerSystem.Reset", {})
     status, body, found = await park.ended(monitor)
     assert (status, found["TaskState"]) == (502, "Exception")
-    assert "OperationUnknown" in ids_of(body)
+    assert "BmcOutcomeUnknown" in ids_of(body)
 
 
 async def test_messages_of_a_task_say_where_as_it_is_called_here(

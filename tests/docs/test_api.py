@@ -24,7 +24,9 @@ from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
-ROWS = re.findall(r"^\| `([^`]+)` \| ([A-Z, ]+) \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(
+    r"^\| `(/redfish[^`]*|/taskmon[^`]*)` \| ([A-Z, ]+) \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE
+)
 
 
 @pytest.fixture

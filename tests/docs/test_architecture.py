@@ -19,6 +19,7 @@ SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
 #: What is put before other scripts and is none by itself.
 SHARED = {
     "store/lua/news.lua",
+    "aggregation/listening/lua/entries.lua",
     "tasks/lua/prelude.lua",
     "tasks/lua/asked.lua",
     "tasks/lua/follow.lua",

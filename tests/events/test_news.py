@@ -15,6 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from odimra import config
+from odimra.aggregation.listening import KINDS
 from odimra.faces import application, feed, push, redfish_resources
 from odimra.house import House, build
 from odimra.redfish.event_json import ORIGINS, RESOURCE_TYPES, EventRepresentation
@@ -384,7 +385,7 @@ async def test_every_type_is_where_the_service_serves_it(desk: Desk) -> None:
         name: name for name in ORIGINS
     }
     service = await desk.done("GET", f"{ROOT}/EventService")
-    assert service["ResourceTypes"] == sorted([*ORIGINS, "Task"])
+    assert service["ResourceTypes"] == sorted({*ORIGINS, *KINDS, "Task"})
 
 
 async def test_the_stream_holds_no_secret(desk: Desk) -> None:

@@ -168,7 +168,7 @@ async def test_an_address_out_of_reach_is_refused_at_once(
         ({"EventFormatType": "MetricReport"}, "/EventFormatType"),
         ({"DeliveryRetryPolicy": "Never"}, "/DeliveryRetryPolicy"),
         ({"RegistryPrefixes": ["TaskEvent", "Nonsense"]}, "/RegistryPrefixes/1"),
-        ({"ResourceTypes": ["Fan"]}, "/ResourceTypes/0"),
+        ({"ResourceTypes": ["Nonsense"]}, "/ResourceTypes/0"),
         ({"MessageIds": ["TaskEvent.1.0.TaskBurnt"]}, "/MessageIds/0"),
         ({"MessageIds": ["Storage.1.0.DriveFailed"]}, "/MessageIds/0"),
         ({"OriginResources": [{"@odata.id": "http://x/"}]}, "/OriginResources/0/@odata.id"),

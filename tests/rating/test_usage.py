@@ -18,6 +18,7 @@ from odimra.rating.usage import SMALL, STEP, Sample, Usage, Used
 from odimra.store import Store
 from tests.fakes import FakeClock
 from tests.rating.yard import PERIOD, Yard, sample
+from tests.support.keys import keys_of
 
 LAST = 100 * PERIOD
 
@@ -348,9 +349,8 @@ async def test_what_was_long_ago_is_forgotten(usage: Usage, store: Store) -> Non
         assert await usage.periods(scope, 0, 2**40) == [248 * PERIOD, 249 * PERIOD]
         assert len(await read(usage, 248 * PERIOD, scope)) == 1
         assert await read(usage, 0, scope) == [] and await frame(usage, 0, scope) == []
-    kept = await store.call("SCAN", 0, "MATCH", store.keys.of("rating", "*"), "COUNT", 100_000)
     # Of each scope two periods of usage, their frames, the list of these; the list of all.
-    assert len(kept[1]) == 2 * 5 + 1
+    assert len(await keys_of(store, "rating", "")) == 2 * 5 + 1
 
 
 async def test_the_cycle_forgets(store: Store, clock: FakeClock) -> None:

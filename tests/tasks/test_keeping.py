@@ -23,17 +23,13 @@ from odimra.tasks import (
 )
 from odimra.tasks.settings import ServiceSettings, task_service_settings
 from tests.fakes import FakeClock
+from tests.support.keys import keys_of
 from tests.support.news import News as Stream
 from tests.tasks.conftest import a_task, bring, events, read
 
 
 def capped(tasks: Tasks, policy: str = "Oldest") -> Tasks:
     return Tasks(tasks.store, TaskOptions(max_tasks=3, policy=policy), tasks.clock)
-
-
-async def keys_of(store: Store) -> set[str]:
-    reply = await store.call("SCAN", 0, "MATCH", store.keys.root + "*", "COUNT", 100_000)
-    return {key.decode() for key in reply[1]}
 
 
 async def test_at_the_cap_the_oldest_completed_makes_room(tasks: Tasks, clock: FakeClock) -> None:

@@ -12,6 +12,7 @@ from odimra.jobs.bulk import finding
 from odimra.jobs.bulk.finding import Finder
 from odimra.tasks import Task, states
 from tests.jobs.bulk.yard import TYPE, Yard, action, name_of, pipeline, replace, search
+from tests.support.keys import keys_of
 
 COUNT = 60
 LAST = {"query": {"filter": {"text": f'name = "{name_of(COUNT - 1)}"'}}}
@@ -158,10 +159,7 @@ async def test_what_is_stopped_stops_and_leaves_whole_steps(
     after = [await yard.content(name_of(number)) for number in range(COUNT)]
     assert after == contents, "nothing is done any more"
     if task is None:
-        kept = await yard.store.call(
-            "SCAN", 0, "MATCH", yard.store.keys.of("bulk", "*"), "COUNT", 100_000
-        )
-        assert kept[1] == []
+        assert await keys_of(yard.store, "bulk", "") == set()
 
 
 async def test_a_run_that_was_cancelled_is_begun_anew(

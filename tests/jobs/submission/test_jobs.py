@@ -21,13 +21,13 @@ from odimra.tasks import (
 )
 from tests.fakes import FakeClock
 from tests.jobs.submission.conftest import WAY, Desk
+from tests.support.keys import keys_of
 
 DAY = 86_400
 
 
 async def keys(store: Store) -> set[str]:
-    reply = await store.call("SCAN", 0, "MATCH", store.keys.root + "job*", "COUNT", 100_000)
-    return {one.decode().removeprefix(store.keys.root) for one in reply[1]}
+    return {one.removeprefix(store.keys.root) for one in await keys_of(store, "job")}
 
 
 async def test_the_same_key_is_the_same_job(desk: Desk) -> None:
