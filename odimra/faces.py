@@ -10,7 +10,7 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
-from odimra.aggregation.listening import Ledger, Listening, Receiver, nobody
+from odimra.aggregation.listening import Ledger, Listening, Receiver
 from odimra.cloudkitty.frame import CloudKitty
 from odimra.cloudkitty.frames import FramesEndpoint
 from odimra.cloudkitty.hashmap import HashmapEndpoint
@@ -310,7 +310,7 @@ def receiver(house: House) -> Receiver:
         house.sources,
         house.clock,
         word=Messages.load().build,
-        on_changed=nobody,
+        on_changed=house.inventory.known.changed,
         limits=body_limits(house.settings),
     )
 
@@ -324,7 +324,7 @@ def listening(house: House) -> Listening:
         house.clock,
         listening_options(house.settings),
         word=Messages.load().build,
-        on_changed=nobody,
+        on_changed=house.inventory.known.changed,
     )
 
 

@@ -20,8 +20,8 @@ from odimra.aggregation.aggregates import Aggregates
 from odimra.aggregation.bmcs import Bmcs
 from odimra.aggregation.inventory import Inventory
 from odimra.aggregation.known import Known
-from odimra.aggregation.requests import BmcRequest
 from odimra.aggregation.operations import BmcAction
+from odimra.aggregation.requests import BmcRequest
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
@@ -218,7 +218,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         inventory = await open_rooms.enter_async_context(
             Inventory(sources, bmcs, known, clock, inventory_options(settings))
         )
-        registry.add(BmcAction(bmcs))
+        registry.add(BmcAction(bmcs, on_changed=known.changed))
         registry.add(Refused())
         for of_sources in (AddSource, ChangeSource, RemoveSource):
             registry.add(of_sources(sources, vault, bmcs, known))

@@ -102,12 +102,12 @@ def outcome(source_id: str, ended: Followed) -> Outcome:
     # Often it has failed by its task, and the monitor has nothing to say of it.
     result = _result(source_id, ended)
     if ended.state == EXCEPTION:
-        last = told[-1].text if told else ""
-        text = _text(source_id, ended.said)
-        if text and text != last:
-            told = (*told, TaskMessage(GENERAL, severity="Critical", text=text))
+        if not any(one.severity == "Critical" for one in told):
+            why = _text(source_id, ended.said).rstrip(".")
+            told = (*told, TaskMessage(FAILED, (why,), "Critical"))
         return Outcome(states.EXCEPTION, result, told)
-    unknown = TaskMessage(UNKNOWN_END, (ended.said[:500],), "Critical")
+    why = _text(source_id, ended.said).rstrip(".")
+    unknown = TaskMessage(UNKNOWN_END, (why,), "Critical")
     return Outcome(states.EXCEPTION, result, (*told, unknown))
 
 
