@@ -256,6 +256,10 @@ class AggregationSettings:
     timeout_seconds: float
     max_answer_bytes: int
     retries: int
+    fresh_seconds: float
+    members_fresh_seconds: float
+    patience_seconds: float
+    cache_mb: int
     event_destination: str
     event_verify_certificate: bool
     event_check_seconds: float

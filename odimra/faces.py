@@ -3,12 +3,14 @@
 Called by :mod:`odimra.app`; knows every face, and starts nothing.
 """
 
+import functools
+
 import aiohttp_session
 from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
-from odimra.aggregation.listening import Ledger, Listening, Receiver, nobody
+from odimra.aggregation.listening import Ledger, Listening, Receiver
 from odimra.cloudkitty.frame import CloudKitty
 from odimra.cloudkitty.frames import FramesEndpoint
 from odimra.cloudkitty.hashmap import HashmapEndpoint
@@ -72,6 +74,7 @@ from odimra.redfish import (
     roles,
     service_root,
     sessions,
+    sourced,
     sse,
     system_parts,
     systems,
@@ -90,8 +93,10 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.origin_reader import OriginReader
 from odimra.redfish.privileges import PrivilegeMap
-from odimra.redfish.resource import Resource
+from odimra.redfish.resource import Members, Resource
 from odimra.redfish.routes import schema_of
+from odimra.redfish.sourced import AllMembers
+from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
 
@@ -106,8 +111,16 @@ def redfish_resources(
     settings = house.settings
     representation = TaskRepresentation(messages)
     accepted = Accepted(representation, house.clock, retry_after=settings.tasks.retry_after_seconds)
+    inventory = house.inventory
+    writes = Writes(inventory, house.tasks, accepted)
+
+    def members(root: str) -> Members:
+        return functools.partial(AllMembers, inventory, root)
+
     foreign = Ledger(house.store).registries
     found: list[Resource] = [
+        # First: paths of theirs are paths of ours too, but for the shape of the ids.
+        *sourced.resources(inventory, house.bmcs, writes),
         *registries.resources(messages),
         *task_service.resources(house.tasks, house.task_service, house.clock),
         *tasks.resources(house.tasks, representation, accepted, house.clock),
@@ -118,10 +131,10 @@ def redfish_resources(
         *accounts.resources(house.access, house.clock),
         *roles.resources(house.access),
         *sessions.resources(house.access, messages),
-        *systems.resources(house.operations, house.tasks, accepted),
+        *systems.resources(house.operations, house.tasks, accepted, members("Systems")),
         *system_parts.resources(house.machines.fleet),
-        *chassis.resources(house.machines, house.clock),
-        *managers.resources(house.operations, house.tasks, accepted),
+        *chassis.resources(house.machines, house.clock, members("Chassis")),
+        *managers.resources(house.operations, house.tasks, accepted, members("Managers")),
         *update_service.resources(house.operations, house.tasks, accepted),
         *jobs.resources(
             house.plans,
@@ -297,7 +310,7 @@ def receiver(house: House) -> Receiver:
         house.sources,
         house.clock,
         word=Messages.load().build,
-        on_changed=nobody,
+        on_changed=house.inventory.known.changed,
         limits=body_limits(house.settings),
     )
 
@@ -311,7 +324,7 @@ def listening(house: House) -> Listening:
         house.clock,
         listening_options(house.settings),
         word=Messages.load().build,
-        on_changed=nobody,
+        on_changed=house.inventory.known.changed,
     )
 
 

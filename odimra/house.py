@@ -18,7 +18,10 @@ from odimra.access import (
 from odimra.aggregation.adding import AddSource, ChangeSource, RemoveSource
 from odimra.aggregation.aggregates import Aggregates
 from odimra.aggregation.bmcs import Bmcs
+from odimra.aggregation.inventory import Inventory
+from odimra.aggregation.known import Known
 from odimra.aggregation.operations import BmcAction
+from odimra.aggregation.requests import BmcRequest
 from odimra.aggregation.sources import Sources
 from odimra.aggregation.vault import BadKey, Vault
 from odimra.clock import Clock, SystemClock
@@ -71,6 +74,7 @@ from odimra.options import (
     bulk_options,
     cycle_options,
     engine_options,
+    inventory_options,
     meter_options,
     record_options,
     scanner_options,
@@ -141,6 +145,7 @@ class House:
     sources: Sources
     vault: Vault
     bmcs: Bmcs
+    inventory: Inventory
     many: Many
     rating: RatingRooms
     submission: SubmissionRooms
@@ -209,10 +214,15 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         bmcs = await open_rooms.enter_async_context(
             Bmcs(sources, vault, clock, bmcs_options(settings))
         )
-        registry.add(BmcAction(bmcs))
+        known = Known(store, sources)
+        inventory = await open_rooms.enter_async_context(
+            Inventory(sources, bmcs, known, clock, inventory_options(settings))
+        )
+        registry.add(BmcAction(bmcs, on_changed=known.changed))
         registry.add(Refused())
         for of_sources in (AddSource, ChangeSource, RemoveSource):
-            registry.add(of_sources(sources, vault, bmcs))
+            registry.add(of_sources(sources, vault, bmcs, known))
+        registry.add(BmcRequest(bmcs, known))
         registry.add(PlannedJob(tasks_, calls, access.principal))
         registry.add(
             BulkScript(store, tasks_, records, access, calls, host, bulk_options(settings))
@@ -255,6 +265,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
             sources,
             vault,
             bmcs,
+            inventory,
             many,
             rating,
             SubmissionRooms(jobs, Listing(store, jobs), contracts, kinds),

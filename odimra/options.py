@@ -16,6 +16,7 @@ from odimra.access import (
 )
 from odimra.aggregation.bmc import BmcOptions, WireOptions
 from odimra.aggregation.bmcs import BmcsOptions
+from odimra.aggregation.inventory import InventoryOptions
 from odimra.aggregation.listening import ListeningOptions
 from odimra.cloudkitty.frame import RatingOptions
 from odimra.config import Settings
@@ -240,6 +241,18 @@ def bmcs_options(settings: Settings) -> BmcsOptions:
         wire,
         BmcOptions(retries=given.retries),
         str(Path(authorities).expanduser()) if authorities else "",
+    )
+
+
+def inventory_options(settings: Settings) -> InventoryOptions:
+    """Return how the resources of BMCs are read and kept."""
+    given = settings.aggregation
+    return InventoryOptions(
+        fresh=given.fresh_seconds,
+        members_fresh=given.members_fresh_seconds,
+        patience=given.patience_seconds,
+        longest=given.timeout_seconds,
+        kept_bytes=given.cache_mb * 1024 * 1024,
     )
 
 

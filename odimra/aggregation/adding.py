@@ -6,9 +6,11 @@ never import a face.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import logging
+from dataclasses import dataclass, replace
 from typing import Any
 
+from odimra.aggregation import collecting
 from odimra.aggregation.bmc import (
     BadAnswer,
     Bmc,
@@ -18,12 +20,15 @@ from odimra.aggregation.bmc import (
     Refused,
 )
 from odimra.aggregation.bmcs import PINNED, Bmcs
+from odimra.aggregation.known import Known, Members
 from odimra.aggregation.methods import METHODS
 from odimra.aggregation.methods import PINNED as BY_PIN
 from odimra.aggregation.sources import Source, Sources
 from odimra.aggregation.vault import NotOpened, Vault
 from odimra.engine import JobContext, Outcome
-from odimra.tasks import Result, TaskMessage, states
+from odimra.tasks import Effect, Result, TaskMessage, states
+
+log = logging.getLogger(__name__)
 
 ADD, CHANGE, REMOVE = "source-add", "source-change", "source-remove"
 SOURCES = "/redfish/v1/AggregationService/AggregationSources"
@@ -45,8 +50,20 @@ def uri_of(source_id: str) -> str:
     return f"{SOURCES}/{source_id}"
 
 
-async def tried(bmcs: Bmcs, source: Source, password: str) -> Source:
-    """Return a source as it is to be kept, once it has answered to its name and password.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A source as it is to be kept, and what it has; None if that could not be seen."""
+
+    source: Source
+    members: Members | None
+
+    def effects(self, known: Known) -> tuple[Effect, ...]:
+        """Return what notes the members in the step that keeps the source."""
+        return () if self.members is None else known.first(self.source.id, self.members)
+
+
+async def tried(bmcs: Bmcs, source: Source, password: str) -> Tried:
+    """Return a source, once it has answered to its name and password.
 
     Raises :class:`Unsuitable`.
     """
@@ -56,7 +73,8 @@ async def tried(bmcs: Bmcs, source: Source, password: str) -> Source:
             source = replace(source, verify=f"{PINNED}{pin}")
         bmc = bmcs.client(source, password)
         try:
-            return replace(source, service_uuid=await _identity(bmc))
+            kept = replace(source, service_uuid=await _identity(bmc))
+            return Tried(kept, await _members(bmc))
         finally:
             await bmc.close()
     except CertificateRefused as error:
@@ -113,11 +131,20 @@ async def _identity(bmc: Bmc) -> str:
     return uuid if isinstance(uuid, str) else ""
 
 
+async def _members(bmc: Bmc) -> Members | None:
+    try:
+        return await collecting.members(bmc)
+    except BmcError as error:
+        log.info("what %s has cannot be seen: %s", bmc.base, error)
+        return None  # it is looked at again, later
+
+
 class _Kind:
-    def __init__(self, sources: Sources, vault: Vault, bmcs: Bmcs) -> None:
+    def __init__(self, sources: Sources, vault: Vault, bmcs: Bmcs, known: Known) -> None:
         self._sources = sources
         self._vault = vault
         self._bmcs = bmcs
+        self._known = known
 
     def _password(self, source: Source) -> str:
         try:
@@ -143,15 +170,15 @@ class AddSource(_Kind):
         """Try a BMC and keep it."""
         source = Source(**job.args["source"])
         try:
-            kept = await tried(self._bmcs, source, self._password(source))
+            found = await tried(self._bmcs, source, self._password(source))
         except Unsuitable as error:
             return error.outcome
-        kept = replace(kept, created=job.clock.now_ms())
+        kept = replace(found.source, created=job.clock.now_ms())
         uri = uri_of(kept.id)
         return Outcome(
             states.COMPLETED,
             Result(201, headers={"Location": uri}),
-            effects=self._sources.added(kept),
+            effects=(*self._sources.added(kept), *found.effects(self._known)),
             created_resources=(uri,),
         )
 
@@ -173,10 +200,11 @@ class ChangeSource(_Kind):
             return _gone(args["id"])
         new = replace(old, **args["changes"])
         try:
-            kept = await tried(self._bmcs, new, self._password(new))
+            found = await tried(self._bmcs, new, self._password(new))
         except Unsuitable as error:
             return error.outcome
-        return Outcome(states.COMPLETED, Result(204), effects=self._sources.changed(old, kept))
+        effects = (*self._sources.changed(old, found.source), *found.effects(self._known))
+        return Outcome(states.COMPLETED, Result(204), effects=effects)
 
 
 class RemoveSource(_Kind):
@@ -189,4 +217,5 @@ class RemoveSource(_Kind):
         source = await self._sources.get(job.args["id"])
         if source is None:
             return _gone(job.args["id"])
-        return Outcome(states.COMPLETED, Result(204), effects=self._sources.removed(source))
+        effects = (*self._sources.removed(source), *self._known.forgotten(source.id))
+        return Outcome(states.COMPLETED, Result(204), effects=effects)

@@ -8,12 +8,12 @@ import a face.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from odimra.aggregation import mirror
 from odimra.aggregation.addresses import remote
 from odimra.aggregation.bmc import (
     BadAnswer,
@@ -25,15 +25,15 @@ from odimra.aggregation.bmc import (
     Operation,
     Refused,
     Unreachable,
-    cancel,
-    follow,
 )
 from odimra.aggregation.bmcs import Bmcs
+from odimra.aggregation.carrying import JobClock, follow_for, giving_up
 from odimra.aggregation.sources import NoSuchSource
 from odimra.aggregation.vault import NotOpened
 from odimra.clock import Clock
 from odimra.engine import JobContext, Outcome
-from odimra.engine.context import JobCancelled, JobStopped, JobSuspended
+from odimra.engine.context import JobStopped
+from odimra.store import StoreUnavailable
 from odimra.tasks import NewTask, Payload, Result, TaskMessage, states
 
 ACTION = "bmc-action"
@@ -83,21 +83,6 @@ def _base(key: str, *args: str) -> TaskMessage:
     return TaskMessage(f"Base.1.22.{key}", args, "Critical")
 
 
-class _JobClock:
-    """A clock whose sleep ends when the task is no longer wanted to run."""
-
-    def __init__(self, job: JobContext) -> None:
-        self._job = job
-
-    def now_ms(self) -> int:
-        """Return the time in ms."""
-        return self._job.clock.now_ms()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait. Raises as :meth:`~odimra.engine.JobContext.sleep` does."""
-        await self._job.sleep(seconds)
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is kept of an action: that it was (perhaps) asked for, and what goes on with it.
@@ -122,13 +107,26 @@ class Asked:
         return cls(stored["seen"], None if operation is None else Operation(**operation))
 
 
+async def _nobody(source_id: str, path: str) -> None:
+    """Is told of changes where nobody wants to know."""
+
+
 class BmcAction:
-    """The job kind; ``options`` say for how long a BMC is followed."""
+    """The job kind; ``options`` say for how long a BMC is followed.
+
+    ``on_changed`` is told of each source at which something has perhaps changed, and where.
+    """
 
     name = ACTION
 
-    def __init__(self, bmcs: Bmcs, options: FollowOptions | None = None) -> None:
+    def __init__(
+        self,
+        bmcs: Bmcs,
+        options: FollowOptions | None = None,
+        on_changed: Callable[[str, str], Awaitable[None]] = _nobody,
+    ) -> None:
         self._bmcs = bmcs
+        self._on_changed = on_changed
         self._options = options or FollowOptions()
 
     async def run(self, job: JobContext) -> Outcome:
@@ -137,6 +135,11 @@ class BmcAction:
             return await _Run(job, self._options).perform(await self._bmc(job))
         except Ended as end:
             return end.outcome
+        finally:
+            found = remote(job.args["uri"])
+            if found is not None:
+                with contextlib.suppress(StoreUnavailable):  # it is old soon, anyway
+                    await self._on_changed(*found)
 
     async def _bmc(self, job: JobContext) -> Bmc:
         found = remote(job.args["uri"])
@@ -155,10 +158,10 @@ class _Run:
         self._options = options
         found = remote(job.args["uri"])
         assert found is not None
-        self._path = found[1]
+        self._source, self._path = found
         self._action: str = job.args["action"]
         self._body: dict[str, Any] = job.args["body"]
-        self._clock: Clock = _JobClock(job)
+        self._clock: Clock = JobClock(job)
 
     async def perform(self, bmc: Bmc) -> Outcome:
         asked = Asked.load(self._job.checkpoint)
@@ -188,7 +191,7 @@ class _Run:
                 await self._job.progress(checkpoint={})
             raise
         try:
-            async with self._giving_up(bmc, None):
+            async with giving_up(self._job, bmc, None):
                 answer = await bmc.request("POST", target, self._body)
         except Unreachable as error:
             if not error.sent:
@@ -203,7 +206,7 @@ class _Run:
         return asked
 
     async def _keep(self, bmc: Bmc, asked: Asked) -> None:
-        async with self._giving_up(bmc, asked.operation):
+        async with giving_up(self._job, bmc, asked.operation):
             await self._job.progress(checkpoint=asked.stored())
 
     def _target(self, resource: Mapping[str, Any]) -> str:
@@ -266,38 +269,7 @@ class _Run:
     # What the BMC goes on with
 
     async def _follow(self, bmc: Bmc, operation: Operation) -> Outcome:
-        async def progress(percent: int) -> None:
-            # 100 is for the end, which this is not yet.
-            await self._job.progress(min(percent, 99))
-
-        async with self._giving_up(bmc, operation):
-            followed = await follow(bmc, operation, self._clock, progress, self._options)
-        return _outcome(followed)
-
-    @contextlib.asynccontextmanager
-    async def _giving_up(self, bmc: Bmc, operation: Operation | None) -> AsyncIterator[None]:
-        """Have the BMC give up what is cancelled meanwhile."""
-        try:
-            yield
-        except JobCancelled:
-            await self._give_up(bmc, operation)
-            raise
-        except asyncio.CancelledError:
-            # The engine interrupts what is cancelled, and what has to go to another worker.
-            try:
-                with contextlib.suppress(JobSuspended):
-                    await self._job.look(fresh=True)
-            except JobCancelled:
-                await self._give_up(bmc, operation)
-            raise
-
-    async def _give_up(self, bmc: Bmc, operation: Operation | None) -> None:
-        if operation is not None and await cancel(bmc, operation):
-            return
-        message = TaskMessage("Odimra.1.0.BmcGoesOn", (), "Warning")
-        # It is told all the same: the step is done when it says so.
-        with contextlib.suppress(JobStopped):
-            await self._job.message(message)
+        return _outcome(self._source, await follow_for(self._job, bmc, operation, self._options))
 
     def _failed(self, error: BmcError) -> Ended:
         match error:
@@ -335,24 +307,9 @@ def _last_reset(resource: Mapping[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _message(given: Mapping[str, Any]) -> TaskMessage | None:
-    """Return a message of a BMC's task as one of ours; None if it cannot be read."""
-    key, text = given.get("MessageId"), given.get("Message")
-    if not isinstance(key, str) or not isinstance(text, str):
-        return None
-    severity = given.get("MessageSeverity", given.get("Severity", "OK"))
-    args = given.get("MessageArgs")
-    return TaskMessage(
-        key[:200],
-        tuple(str(one)[:200] for one in args[:20]) if isinstance(args, list) else (),
-        severity if severity in ("OK", "Warning", "Critical") else "OK",
-        text[:LONGEST_TEXT],
-    )
-
-
-def _outcome(followed: Followed) -> Outcome:
+def _outcome(source_id: str, followed: Followed) -> Outcome:
     """Return how the task ends of an operation that has ended so at the BMC."""
-    said = [one for one in map(_message, followed.messages) if one is not None]
+    said = list(mirror.messages(source_id, followed.messages))
     status, body = followed.status, followed.body
     if followed.state == "Completed":
         # What the monitor answers is the result; a task that is looked at instead is none.

@@ -14,7 +14,7 @@ from odimra.emulation.sensors import METERED_SINCE, SENSORS, reading
 from odimra.emulation.state import MachineStates
 from odimra.redfish import errors
 from odimra.redfish.machines import STATUS, etag, expected, find, head, link, links, part
-from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Listed, Members, Reply, Resource
 from odimra.redfish.systems import stored
 from odimra.store import Document
 
@@ -24,10 +24,10 @@ DRIVE = "Drive.v1_22_0.Drive"
 METRICS = "EnvironmentMetrics.v1_5_0.EnvironmentMetrics"
 
 
-def resources(machines: MachineStates, clock: Clock) -> list[Resource]:
+def resources(machines: MachineStates, clock: Clock, members: Members = Listed) -> list[Resource]:
     """Return the routes of the Chassis."""
     fleet = machines.fleet
-    every = Listed([machine.chassis_uri for machine in fleet.machines.values()])
+    every = members([machine.chassis_uri for machine in fleet.machines.values()])
 
     async def collection(_: Call) -> Collection:
         return Collection(

@@ -28,11 +28,15 @@ class Said:
 
 @dataclass(eq=False)
 class RedfishError(Exception):
-    """A request that gets an error response (DSP0266, error responses)."""
+    """A request that gets an error response (DSP0266, error responses).
+
+    ``body`` is that of another service, which is passed on as it is.
+    """
 
     status: int
     said: tuple[Said, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.status} {', '.join(said.key for said in self.said)}"

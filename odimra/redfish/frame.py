@@ -25,7 +25,7 @@ from odimra.redfish.lane import FastLane
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.query import Query, QueryOptions
-from odimra.redfish.resource import JSON, Body, Call, Collection, Reply, Resource
+from odimra.redfish.resource import JSON, REST, Body, Call, Collection, Reply, Resource
 from odimra.redfish.routes import Endpoint, Route, Routes
 from odimra.store import StoreUnavailable, VersionMismatch
 from odimra.tasks.retries import RetryKeyTaken
@@ -101,9 +101,10 @@ class Frame:
         """Add the routes to ``app``, and the one middleware that lets requests in."""
         slashed = []
         for route in self._routes:
-            self._add(app, route, route.path)
+            path = route.pattern
+            self._add(app, route, path)
             # DSP0266 6.2: the root with and without its slash; other URIs as clients write them.
-            other = route.path[:-1] if route.path.endswith("/") else f"{route.path}/"
+            other = path[:-1] if path.endswith("/") else f"{path}/"
             slashed.append((route, other))
         for route, other in slashed:
             # Behind all others: aiohttp tries the routes that begin alike in turn.
@@ -186,7 +187,7 @@ class Frame:
         headers.check(given, endpoint.resource.media)
         params = request.match_info
         if "%" in request.raw_path:
-            _refuse_tricks(request, params)
+            _refuse_tricks(request, params, endpoint.resource)
         call = Call(request, request[PRINCIPAL], params)
         query = self._no_query
         if "?" in request.raw_path:
@@ -217,16 +218,13 @@ class Frame:
         action = endpoint.resource.action
         parsed = await bodies.read(call.request, self._options.body)
         if parsed is None:
-            if not action:
+            if not (action or endpoint.resource.free):
                 raise errors.malformed_json()
             parsed = {}
         parsed = bodies.without_annotations(parsed, change=call.method in ("PATCH", "PUT"))
         if endpoint.rule.refused(call.principal, call.request.path, parsed):
             raise errors.insufficient_privilege()
-        if endpoint.schema is not None:
-            endpoint.schema.check(parsed, action)
-        else:
-            bodies.refuse_all(parsed, action)
+        endpoint.check(parsed)
         return parsed
 
     # Resources for other resources' answers
@@ -237,12 +235,13 @@ class Frame:
     async def fetch(self, uri: str, call: Call) -> Body | None:
         """Return the resource at ``uri`` as the caller of ``call`` would get it.
 
-        None when there is none or the caller may not read it: a link to it stays a link.
+        None when there is none, the caller may not read it, or who has it does not answer: a link
+        to it stays a link.
         """
         try:
             return await self._within(uri, call)
         except Exception as error:
-            if self._status(error) in (403, 404):
+            if self._status(error) in (403, 404, 502):
                 return None
             raise
 
@@ -330,6 +329,8 @@ class Frame:
 
     def error_body(self, error: RedfishError) -> Body:
         """Return the body of an error response (DSP0266, error responses)."""
+        if error.body is not None:
+            return error.body
         details = [
             self._messages.build(said.key, *said.args, related=said.related) for said in error.said
         ]
@@ -393,10 +394,11 @@ def _may_without_change(endpoint: Endpoint, principal: Principal, request: web.R
     return endpoint.resource.entity == "Session" and request.method == "DELETE"
 
 
-def _refuse_tricks(request: web.Request, params: Mapping[str, str]) -> None:
+def _refuse_tricks(request: web.Request, params: Mapping[str, str], resource: Resource) -> None:
     """Refuse ids that no resource has: encoded slashes, control characters."""
-    for value in params.values():
-        if "/" in value or not value.isprintable():
+    for name, value in params.items():
+        slashed = "/" in value and resource.patterns.get(name) != REST
+        if slashed or not value.isprintable():
             raise errors.invalid_uri(request.path)
 
 

@@ -95,11 +95,7 @@ class InnerCalls:
         given = bodies.without_annotations(dict(body), change=verb in ("PATCH", "PUT"))
         if endpoint.rule.refused(principal, uri, given):
             raise errors.insufficient_privilege()
-        action = endpoint.resource.action
-        if endpoint.schema is not None:
-            endpoint.schema.check(given, action)
-        else:
-            bodies.refuse_all(given, action)
+        endpoint.check(given)
         if check:
             return None
         reply = await endpoint.handler(

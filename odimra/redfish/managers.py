@@ -24,7 +24,7 @@ from odimra.redfish.machines import (
     link,
     links,
 )
-from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Listed, Members, Reply, Resource
 from odimra.redfish.system_parts import ethernet
 from odimra.redfish.systems import reset_action_info, stored
 from odimra.store import Document
@@ -37,11 +37,13 @@ RESET = "Manager.Reset"
 RESET_TYPES = ("GracefulRestart", "ForceRestart")
 
 
-def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> list[Resource]:
+def resources(
+    emulated: MachineOperations, tasks: Tasks, accepted: Accepted, members: Members = Listed
+) -> list[Resource]:
     """Return the routes of the Managers."""
     machines = emulated.machines
     fleet = machines.fleet
-    every = Listed([machine.manager_uri for machine in fleet.machines.values()])
+    every = members([machine.manager_uri for machine in fleet.machines.values()])
 
     async def collection(_: Call) -> Collection:
         return Collection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -33,6 +33,20 @@ class BadPrivilegeMap(Exception):
 
 class UnknownEntity(BadPrivilegeMap):
     """A route has no row, or its row no method, in the privilege map."""
+
+
+class Judge(Protocol):
+    """Who may use one method of what is at a path; ``open`` when that takes no login."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it needs no login."""
+
+    def admits(self, principal: Principal, path: str) -> bool:
+        """Tell whether the request may go on; with overrides, whether some body could."""
+
+    def refused(self, principal: Principal, path: str, names: Iterable[str]) -> bool:
+        """Tell whether one of the properties ``names`` of a body may not be written."""
 
 
 @dataclass(frozen=True, slots=True)

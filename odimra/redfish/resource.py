@@ -16,12 +16,15 @@ from odimra.redfish import etag
 
 if TYPE_CHECKING:
     from odimra.access import Principal
+    from odimra.redfish.privileges import Judge, PrivilegeMap
     from odimra.redfish.query import Query
 
 Body = dict[str, Any]
 
 #: What nearly all resources are.
 JSON = "application/json"
+#: The pattern of a variable that stands for everything below a path.
+REST = ".+"
 
 
 class NotAsked(Exception):
@@ -123,6 +126,10 @@ class Listed:
         return self.uris[skip : skip + top]
 
 
+#: Makes the source of a collection from the URIs of the service's own members.
+Members = Callable[[Sequence[str]], CollectionSource]
+
+
 @dataclass(slots=True)
 class Collection:
     """What the handler of a collection returns; the frame renders its pages.
@@ -153,7 +160,9 @@ class Resource:
     the schema file of each verb's body. ``action`` is the name of the action when this is its
     target; errors then speak of parameters. ``members``: POST works at ``<path>/Members`` too.
     ``public``: GET needs no login, whatever the privilege map says. ``media`` is the type of what
-    GET returns.
+    GET returns. ``patterns`` are regular expressions of variables of the path; the last one may be
+    :data:`REST`, all that is below. ``rule`` finds who may use a verb where one row of the map does
+    not say it. ``free``: bodies are checked by who is behind the resource, and by nobody here.
     """
 
     path: str
@@ -169,6 +178,9 @@ class Resource:
     public: bool = False
     members: bool = False
     media: str = JSON
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    rule: Callable[[PrivilegeMap, str], Judge] | None = None
+    free: bool = False
 
     @property
     def handlers(self) -> dict[str, Handler]:

@@ -29,7 +29,7 @@ from odimra.redfish.machines import (
     link,
     links,
 )
-from odimra.redfish.resource import Call, Collection, Listed, Reply, Resource
+from odimra.redfish.resource import Call, Collection, Listed, Members, Reply, Resource
 from odimra.store import Document
 from odimra.tasks import Tasks
 
@@ -39,11 +39,13 @@ RESET = "ComputerSystem.Reset"
 PATCHABLE = ("AssetTag", "LocationIndicatorActive")
 
 
-def resources(emulated: MachineOperations, tasks: Tasks, accepted: Accepted) -> list[Resource]:
+def resources(
+    emulated: MachineOperations, tasks: Tasks, accepted: Accepted, members: Members = Listed
+) -> list[Resource]:
     """Return the routes of the Systems."""
     machines = emulated.machines
     fleet = machines.fleet
-    every = Listed([machine.system_uri for machine in fleet.machines.values()])
+    every = members([machine.system_uri for machine in fleet.machines.values()])
 
     async def collection(_: Call) -> Collection:
         return Collection(

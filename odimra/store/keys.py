@@ -18,6 +18,7 @@ CACHED = (
     "machine",
     "aggregate",
     "source",
+    "inventory",
     "subscription",
 )
 

@@ -85,10 +85,11 @@ class Receiver:
             found = list(entries(source, posted, self._clock.now_ms(), self._word))
         except RecursionError:
             return 400
-        if found and await self._ledger.tell(source_id, secret, found) is None:
-            return 404
+        # First: who hears of a change reads what is so now.
         for path in {one.path for one in found if one.path}:
             await self._on_changed(source_id, path)
+        if found and await self._ledger.tell(source_id, secret, found) is None:
+            return 404
         return 204
 
 
