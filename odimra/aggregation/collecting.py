@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from odimra.aggregation.addresses import local, rewritten
+from odimra.aggregation.addresses import SHOWN, local, rewritten
 from odimra.aggregation.bmc import BadAnswer, Bmc, Refused
 from odimra.aggregation.bmc.bmc import refusal
 from odimra.aggregation.bmc.wire import Answer
@@ -23,6 +23,8 @@ MOST_MEMBERS = 20_000
 NEXT = "Members@odata.nextLink"
 COUNT = "Members@odata.count"
 ETAG = "@odata.etag"
+#: Collections that hold resources of all sources.
+_LISTED = frozenset(f"{ROOT}/{one}" for one in SHOWN)
 NO_RESOURCE = "what it answers is no resource"
 #: What can stand in an ETag (RFC 9110 8.8.3), in ASCII.
 _TAG = re.compile(r"[\x21\x23-\x7e]{1,200}")
@@ -109,6 +111,10 @@ def shape(source_id: str, uri: str, body: dict[str, Any]) -> dict[str, Any]:
         raise BadAnswer("what it answers is nested too deeply") from None
     if not isinstance(shown, dict):
         raise BadAnswer(NO_RESOURCE)
+    parent, _, name = str(shown.get("@odata.id", "")).rpartition("/")
+    if parent in _LISTED and "Id" in shown:
+        # Clients look for it among the members of the collection, where many are called "1".
+        shown["Id"] = name
     return shown
 
 

@@ -99,6 +99,7 @@ async def test_links_lead_to_what_is_here(park: Park, station: Station) -> None:
     status, body, headers = await park.ask("GET", f"{SYSTEMS}/{source}.1")
     assert status == 200
     assert body["@odata.id"] == f"{SYSTEMS}/{source}.1"
+    assert body["Id"] == f"{source}.1"
     reset = body["Actions"]["#ComputerSystem.Reset"]
     assert reset["target"] == f"{SYSTEMS}/{source}.1/Actions/ComputerSystem.Reset"
     chassis = body["Links"]["Chassis"][0]["@odata.id"]

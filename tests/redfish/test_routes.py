@@ -7,7 +7,7 @@ from aiohttp import web
 
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import BadPrivilegeMap, PrivilegeMap, UnknownEntity
-from odimra.redfish.resource import Call, Reply, Resource
+from odimra.redfish.resource import REST, Call, Reply, Resource
 from odimra.redfish.routes import BadRoute, Routes
 from tests.redfish.conftest import Desk, Open
 
@@ -202,3 +202,26 @@ def test_what_is_at_a_uri_is_found_with_its_parts() -> None:
     assert found.find("/a/%31/b/2/")[1] == {"x": "1", "y": "2"}  # type: ignore[index]
     for nowhere in ("/a", "/a/", "/b", "/a/1/b", "/a//b/1", "/a/1/b/2/c", ""):
         assert found.find(nowhere) is None
+
+
+def test_a_variable_with_a_pattern_goes_before_one_without() -> None:
+    special, below, plain = (
+        Resource(path, "Session", get=handler, patterns=patterns)
+        for path, patterns in (
+            ("/redfish/v1/A/{one}", {"one": r"x\..+"}),
+            ("/redfish/v1/A/{one}/{rest}", {"one": r"x\..+", "rest": REST}),
+            ("/redfish/v1/A/{id}/B", {}),
+        )
+    )
+    routes = Routes([plain, special, below], PrivilegeMap.load())
+
+    def found(uri: str) -> tuple[str, dict[str, str]] | None:
+        route = routes.find(uri)
+        return None if route is None else (route[0].path, route[1])
+
+    assert found("/redfish/v1/A/x.1") == (special.path, {"one": "x.1"})
+    assert found("/redfish/v1/A/x.1/B") == (below.path, {"one": "x.1", "rest": "B"})
+    assert found("/redfish/v1/A/x.1/B/c%20d/") == (below.path, {"one": "x.1", "rest": "B/c d"})
+    assert found("/redfish/v1/A/y/B") == (plain.path, {"id": "y"})
+    assert found("/redfish/v1/A/y") is None
+    assert found("/redfish/v1/A/y/B/C") is None
