@@ -30,6 +30,7 @@ class Emulated:
     user: str
     password: str = field(repr=False)
     fault: str | None
+    listing: Path = Path()
     source: str = ""
 
     @property
@@ -43,15 +44,20 @@ class Emulated:
 
 
 @contextmanager
-def emulated(count: int, *flags: str, scenarios: str = "") -> Iterator[list[Emulated]]:
-    """Run so many emulated BMCs; `scenarios` is the YAML of how their operations go."""
+def emulated(
+    count: int, *flags: str, scenarios: str = "", prefix: Sequence[str] = ()
+) -> Iterator[list[Emulated]]:
+    """Run so many emulated BMCs; `scenarios` is the YAML of how their operations go.
+
+    `prefix` goes before the command.
+    """
     with tempfile.TemporaryDirectory(prefix="bmcs-") as folder:
         words = ["--count", str(count), "--port", str(free_port()), "--list", "all.jsonl", *flags]
         if scenarios:
             (Path(folder) / "scenarios.yaml").write_text(scenarios, "utf-8")
             words += ["--scenarios", "./scenarios.yaml"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "odimra", "emulate", *words],
+            [*prefix, sys.executable, "-m", "odimra", "emulate", *words],
             cwd=folder,
             env=clean_environment(PYTHONPATH=str(CHECKOUT)),
             stdout=subprocess.PIPE,
@@ -61,8 +67,9 @@ def emulated(count: int, *flags: str, scenarios: str = "") -> Iterator[list[Emul
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith(f"{count} BMCs"), line
-            lines = (Path(folder) / "all.jsonl").read_text("utf-8").splitlines()
-            yield [Emulated(**json.loads(one)) for one in lines]
+            listing = Path(folder) / "all.jsonl"
+            lines = listing.read_text("utf-8").splitlines()
+            yield [Emulated(**json.loads(one), listing=listing) for one in lines]
         finally:
             process.terminate()
             process.wait(20)
