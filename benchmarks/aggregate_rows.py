@@ -1,6 +1,6 @@
 """The rows about many BMCs: how long a reset of all of them takes, what is known of them costs.
 
-The BMCs are emulated and healthy, and each needs two seconds for a reset; theirs is the load's core.
+The BMCs are emulated and healthy; each needs two seconds for a reset. Theirs is the load's core.
 """
 
 from __future__ import annotations

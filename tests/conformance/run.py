@@ -88,7 +88,9 @@ def judge(bin_folder: Path, isolated: bool, only: list[str], sources: int) -> li
         toolbox = Toolbox(bin_folder, reports, service)
         client = service.admin()
         if sources:
-            give_sources(client, running_all.enter_context(emulated(sources)))
+            give_sources(
+                client, running_all.enter_context(emulated(sources, "--time-factor", "20"))
+            )
         running_job = give_jobs(client)
         running = give_work(client)
 
