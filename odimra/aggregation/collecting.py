@@ -111,6 +111,7 @@ def shape(source_id: str, uri: str, body: dict[str, Any]) -> dict[str, Any]:
         raise BadAnswer("what it answers is nested too deeply") from None
     if not isinstance(shown, dict):
         raise BadAnswer(NO_RESOURCE)
+    shown.pop("@Redfish.Copyright", None)  # of mockups, which some BMCs are made of
     parent, _, name = str(shown.get("@odata.id", "")).rpartition("/")
     if parent in _LISTED and "Id" in shown:
         # Clients look for it among the members of the collection, where many are called "1".
