@@ -236,7 +236,7 @@ async def build(settings: Settings, store_url: str) -> AsyncIterator[House]:
         operations = MachineOperations(states, played)
         many = Many(operations, sources, Aggregates(store, clock))
         bulk = BulkRuns(store, tasks_, clock)
-        kinds = startables(runs, bulk, windows, operations, period=rated.period_seconds)
+        kinds = startables(runs, bulk, windows, operations, many, period=rated.period_seconds)
         given = settings.jobs
         jobs = Jobs(store, tasks_, clock, most=given.max_jobs, keep=round(given.keep_days * 86_400))
         takes = {name: one.arguments for name, one in kinds.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from odimra.access import Principal
 from odimra.emulation.images import BadImageURI
+from odimra.emulation.kinds import BUTTON_TYPE, RESETS
 from odimra.emulation.operations import (
     MachineOperations,
     NoSuchTarget,
@@ -23,6 +24,7 @@ from odimra.jobs.reprocess.windows import Asked, Windows
 from odimra.jobs.scanner.definition import BadScan
 from odimra.jobs.scanner.runs import Runs
 from odimra.jobs.submission.starting import Prepared, Startable, StartRefused
+from odimra.many import Batches, Many, NoSuchSystem, NothingToDo, TooManySystems
 from odimra.tasks import Payload
 
 BUSY = "the machines take no request at present"
@@ -200,8 +202,64 @@ class ScenarioStart:
         return Prepared(new)
 
 
+class ManyStart:
+    """A reset of ``targets``: URIs of systems, those of BMCs as well, and of aggregates.
+
+    ``batch_size`` of them begin at a time, ``delay_seconds`` later the next ones.
+    """
+
+    arguments = frozenset({"targets", "reset_type", "batch_size", "delay_seconds"})
+    needs = "ConfigureComponents"
+
+    def __init__(self, many: Many) -> None:
+        self._many = many
+
+    async def prepare(
+        self, arguments: Mapping[str, Any], principal: Principal, payload: Payload
+    ) -> Prepared:
+        """Make a reset ready."""
+        targets = arguments.get("targets")
+        if not isinstance(targets, list) or not targets:
+            raise StartRefused("targets: has to be a list of URIs")
+        reset = str(arguments.get("reset_type", "ForceRestart"))
+        if reset not in RESETS and reset != BUTTON_TYPE:
+            raise StartRefused(f"reset_type: {reset[:80]} is not one that there is")
+        size, delay = (self._number(arguments, name) for name in ("batch_size", "delay_seconds"))
+        try:
+            systems = await self._many.systems([str(one) for one in targets])
+        except NoSuchSystem as error:
+            raise StartRefused(f"targets: there is no {error.uri[:200]}") from None
+        except NothingToDo:
+            raise StartRefused("targets: there is no system among them") from None
+        except TooManySystems as error:
+            raise StartRefused(f"targets: {error}") from None
+        return Prepared(
+            await self._many.reset(
+                systems,
+                reset,
+                Batches(size, delay),
+                name="Aggregate.Reset",
+                owner=principal.account,
+                payload=payload,
+            )
+        )
+
+    @staticmethod
+    def _number(arguments: Mapping[str, Any], name: str) -> int:
+        value = arguments.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 86_400:
+            raise StartRefused(f"{name}: has to be a whole number, 0 to 86400")
+        return value
+
+
 def startables(
-    runs: Runs, bulk: BulkRuns, windows: Windows, operations: MachineOperations, *, period: int
+    runs: Runs,
+    bulk: BulkRuns,
+    windows: Windows,
+    operations: MachineOperations,
+    many: Many,
+    *,
+    period: int,
 ) -> dict[str, Startable]:
     """Return every kind that contracts may name."""
     return {
@@ -210,5 +268,6 @@ def startables(
         "reprocess": ReprocessStart(windows, period=period),
         "firmware-update": UpdateStart(operations),
         "system-reset": ResetStart(operations),
+        "aggregate-reset": ManyStart(many),
         "scenario": ScenarioStart(operations),
     }

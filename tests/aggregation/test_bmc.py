@@ -283,3 +283,25 @@ async def test_certificates(wire: Wire, quick: QuickClock, tls_bmc: tuple[str, s
     plain = Bmc(wire, base.replace("https", "http"), given, quick, options=BmcOptions(retries=0))
     with pytest.raises(Unreachable):
         await plain.get(SYSTEM)
+
+
+async def test_a_bmc_without_sessions_that_wants_a_password_to_say_so(
+    bmc: Bmc, strange: StrangeBmc
+) -> None:
+    """sushy-emulator with accounts: 401 for the login, as for everything that names nobody."""
+    wants = Say(401, None, {"WWW-Authenticate": 'Basic realm="x"'})
+    strange.say("POST", SESSIONS, wants)
+    strange.say("GET", SESSIONS, Say(404))
+    assert (await bmc.get("/redfish/v1/Systems/1")).status == 200
+    assert (await bmc.get("/redfish/v1/Systems/1")).status == 200
+    assert strange.asked("POST", SESSIONS) == 1
+
+
+async def test_a_wrong_password_is_wrong_either_way(bmc: Bmc, strange: StrangeBmc) -> None:
+    wants = Say(401, None, {"WWW-Authenticate": 'Basic realm="x"'})
+    strange.say("POST", SESSIONS, wants)
+    strange.say("GET", SESSIONS, wants)
+    for _ in range(2):
+        with pytest.raises(LoginRefused):
+            await bmc.get("/redfish/v1/Systems/1")
+    assert strange.asked("POST", SESSIONS) == 1, "an account must not be locked"

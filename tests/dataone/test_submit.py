@@ -15,6 +15,13 @@ SCRIPT = {"pipeline": [{"@element": "search", "type": "UserType"}]}
 #: A submission under every action that comes with the package, and the kind of its task.
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "system-reset": ("machines", "reset", {"systems": ["node-1", "node-2"], "resetType": "On"}),
+    "many": (
+        "machines", "reset-aggregate",
+        {
+            "targets": ["/redfish/v1/Systems/node-1", "/redfish/v1/Systems/node-2"],
+            "resetType": "ForceOff", "batchSize": 1, "delaySeconds": 1,
+        },
+    ),
     "firmware-update": ("machines", "update", {"imageURI": "http://x/bmc-2.0.bin"}),
     "scenario": ("machines", "rehearse", {"operation": "Rehearsal"}),
     "scanner": ("records", "scan", {"invokeContext": context("true")}),
@@ -175,6 +182,9 @@ async def test_what_is_wrong_is_named_and_uses_no_key_up(
         ("machines", "reset", {"systems": []}, "actionVariables/systems: "),
         ("machines", "reset", {"systems": ["x"]}, "actionVariables: systems: there is no system x"),
         ("machines", "reset", {"systems": ["node-1"], "resetType": "Never"}, "reset_type"),
+        ("machines", "reset-aggregate", {"targets": ["/redfish/v1/Systems/x"]}, "no /redfish"),
+        ("machines", "reset-aggregate", {**KINDS["many"][2], "resetType": "Never"}, "reset_type"),
+        ("machines", "reset-aggregate", {**KINDS["many"][2], "batchSize": 90_000}, "batch_size"),
         ("machines", "update", {"imageURI": "http://x/"}, "image_uri"),
         ("machines", "update", {"imageURI": "http://x/a.bin", "targets": ["/y"]}, "targets"),
         ("records", "scan", {"invokeContext": {}}, "context"),

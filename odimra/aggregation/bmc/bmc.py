@@ -201,6 +201,9 @@ class Bmc:
             )
             token = answer.headers.get("X-Auth-Token")
             if answer.status in (401, 403):
+                if await self._takes_basic(answer):
+                    self._basic = True
+                    return None
                 self._refused_until = self._clock.now_ms() + LOGIN_PAUSE_MS
                 raise LoginRefused("it does not take the credentials")
             if answer.good and token:
@@ -213,6 +216,16 @@ class Bmc:
                 self._basic = True
                 return None
             raise refusal(answer)
+
+    async def _takes_basic(self, answer: Answer) -> bool:
+        """Tell whether a BMC that lets nobody log in knows names and passwords nevertheless.
+
+        Some have no sessions, and want to know who asks before they say so.
+        """
+        if "basic" not in answer.headers.get("WWW-Authenticate", "").lower():
+            return False
+        seen = await self._guarded("GET", SESSIONS, None, self._proof(None))
+        return seen.status not in (401, 403)
 
     def _known(self) -> bool:
         return self._basic or self._token is not None
