@@ -17,7 +17,15 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bulk_rows, event_rows, rating_rows, rows, scan_rows, submit_rows
+from benchmarks import (
+    aggregate_rows,
+    bulk_rows,
+    event_rows,
+    rating_rows,
+    rows,
+    scan_rows,
+    submit_rows,
+)
 from benchmarks.load import generator, two_cores
 from benchmarks.rows import Plan, Row, sizes_from_environment
 from benchmarks.targets import HOME
@@ -30,6 +38,7 @@ ROWS = {
     **bulk_rows.ROWS,
     **rating_rows.ROWS,
     **submit_rows.ROWS,
+    **aggregate_rows.ROWS,
 }
 
 

@@ -19,7 +19,6 @@ from odimra.aggregation.bmc import (
     BadAnswer,
     Bmc,
     BmcError,
-    Followed,
     FollowOptions,
     LoginRefused,
     Operation,
@@ -30,6 +29,7 @@ from odimra.aggregation.bmcs import Bmcs
 from odimra.aggregation.carrying import JobClock, follow_for, giving_up
 from odimra.aggregation.sources import NoSuchSource
 from odimra.aggregation.vault import NotOpened
+from odimra.aggregation.wondering import GLANCE, WONDER, last_reset, looked_for
 from odimra.clock import Clock
 from odimra.engine import JobContext, Outcome
 from odimra.engine.context import JobStopped
@@ -41,8 +41,8 @@ RESET = "ComputerSystem.Reset"
 BOOT_ORDER = "ComputerSystem.SetDefaultBootOrder"
 #: Resets that lead to the same however often they are asked for.
 REPEATABLE = frozenset({"On", "ForceOn", "ForceOff", "GracefulShutdown"})
-#: Seconds for which a system is looked at, and how often, when nobody knows whether it was reset.
-WONDER, GLANCE = 60.0, 2.0
+#: Times that a reset is asked for, when it is sure that those before did not arrive.
+MOST_ASKS = 3
 #: Longest text of a BMC that a message repeats.
 LONGEST_TEXT = 1000
 
@@ -162,6 +162,7 @@ class _Run:
         self._action: str = job.args["action"]
         self._body: dict[str, Any] = job.args["body"]
         self._clock: Clock = JobClock(job)
+        self._asks = 0
 
     async def perform(self, bmc: Bmc) -> Outcome:
         asked = Asked.load(self._job.checkpoint)
@@ -177,12 +178,13 @@ class _Run:
 
     async def _ask(self, bmc: Bmc) -> Asked:
         """Call the action; an :class:`Asked` without operation is one that is done."""
+        self._asks += 1
         try:
-            resource = (await bmc.get(self._path)).body or {}
+            resource = await self._seen(bmc)
         except BmcError as error:
             raise self._failed(error) from None
         target = self._target(resource)
-        asked = Asked(_last_reset(resource))
+        asked = Asked(last_reset(resource))
         # From here on nobody knows, until the answer is there.
         try:
             await self._job.progress(checkpoint=asked.stored())
@@ -229,16 +231,13 @@ class _Run:
         kind = self._body.get("ResetType")
         if self._action == BOOT_ORDER or (self._action == RESET and kind in REPEATABLE):
             return await self._once_more(bmc, asked)
-        until = self._now() + WONDER
-        while self._now() < until:
-            try:
-                resource = (await bmc.get(self._path)).body or {}
-            except BmcError:
-                resource = {}
-            last = _last_reset(resource)
-            if last is not None and last != asked.seen:
-                return Asked(last)  # that was it
-            await self._clock.sleep(GLANCE)
+        if self._action == RESET and asked.seen is not None:
+            longest = self._options.longest
+            done = await looked_for(bmc, self._path, asked.seen, self._clock, longest=longest)
+            if done:
+                return Asked(asked.seen)
+            if done is False and self._asks < MOST_ASKS:
+                return await self._ask(bmc)
         raise failure(502, _odimra("BmcOutcomeUnknown", "its answer to the request was lost"))
 
     async def _once_more(self, bmc: Bmc, asked: Asked) -> Asked:
@@ -269,12 +268,14 @@ class _Run:
     # What the BMC goes on with
 
     async def _follow(self, bmc: Bmc, operation: Operation) -> Outcome:
-        return _outcome(self._source, await follow_for(self._job, bmc, operation, self._options))
+        return mirror.outcome(
+            self._source, await follow_for(self._job, bmc, operation, self._options)
+        )
 
     def _failed(self, error: BmcError) -> Ended:
         match error:
             case Refused():
-                return failure(_client_status(error.status), _refusal(error))
+                return failure(mirror.ours(error.status), _refusal(error))
             case LoginRefused():
                 said = str(error)
                 return failure(502, _base("ResourceAtUriUnauthorized", self._job.args["uri"], said))
@@ -293,34 +294,5 @@ def _text(said: object) -> str:
     return str(said)[:LONGEST_TEXT].rstrip(".")
 
 
-def _client_status(status: int) -> int:
-    # A login that a BMC wants is not the client's affair.
-    return 502 if status in (401, 407) else status
-
-
 def _refusal(error: Refused) -> TaskMessage:
     return _odimra("BmcRefused", str(error.status), _text(error))
-
-
-def _last_reset(resource: Mapping[str, Any]) -> str | None:
-    value = resource.get("LastResetTime")
-    return value if isinstance(value, str) else None
-
-
-def _outcome(source_id: str, followed: Followed) -> Outcome:
-    """Return how the task ends of an operation that has ended so at the BMC."""
-    said = list(mirror.messages(source_id, followed.messages))
-    status, body = followed.status, followed.body
-    if followed.state == "Completed":
-        # What the monitor answers is the result; a task that is looked at instead is none.
-        good = status is not None and status < 400 and status != 202
-        return Outcome(states.COMPLETED, Result(200 if good and body else 204), said)
-    if followed.state == "Cancelled":
-        return Outcome(states.CANCELLED, Result(404), said)
-    if followed.state == "Exception":
-        if not any(one.severity == "Critical" for one in said):
-            said.append(_odimra("BmcFailed", _text(followed.said)))
-        failed = status if status is not None and status >= 400 else 500
-        return Outcome(states.EXCEPTION, Result(_client_status(failed)), said)
-    said.append(_odimra("BmcOutcomeUnknown", _text(followed.said)))
-    return Outcome(states.EXCEPTION, Result(502), said)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +25,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.conformance.tools import Toolbox, ToolFailed, Verdict, class_a, class_s
-from tests.conformance.work import SETTINGS, give_jobs, give_work, listening
+from tests.conformance.work import SETTINGS, give_jobs, give_sources, give_work, listening
+from tests.support.emulated import emulated
 from tests.support.service import CHECKOUT, Service
 from tests.support.work import cancel
 
@@ -75,15 +77,20 @@ def csdl_folder() -> Path | None:
     return folder.resolve() if any(folder.glob("*_v1.xml")) else None
 
 
-def judge(bin_folder: Path, isolated: bool, only: list[str]) -> list[Verdict]:
+def judge(bin_folder: Path, isolated: bool, only: list[str], sources: int) -> list[Verdict]:
     """Start a service, give it work to show, and run the chosen tools one after another."""
     reports = HOME / "reports"
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     csdl = csdl_folder()
-    with Service(SETTINGS) as service:
+    with ExitStack() as running_all:
+        service = running_all.enter_context(Service(SETTINGS))
         toolbox = Toolbox(bin_folder, reports, service)
         client = service.admin()
+        if sources:
+            give_sources(
+                client, running_all.enter_context(emulated(sources, "--time-factor", "20"))
+            )
         running_job = give_jobs(client)
         running = give_work(client)
 
@@ -148,6 +155,7 @@ def main() -> int:
     """Run as described at the top."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=("service", "usecase", "protocol"), default=[])
+    parser.add_argument("--sources", type=int, default=20, help="emulated BMCs behind the service")
     arguments = parser.parse_args()
     inside = INSIDE in os.environ
     bin_folder = HOME / "venv" / "bin" if inside else install()
@@ -156,7 +164,7 @@ def main() -> int:
         environment = {**os.environ, INSIDE: "1"}
         return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
     try:
-        verdicts = judge(bin_folder, inside, arguments.only)
+        verdicts = judge(bin_folder, inside, arguments.only, arguments.sources)
     except ToolFailed as problem:
         console.print(escape(str(problem)))
         return 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.jobs.yard import context
 from tests.support import work
+from tests.support.emulated import SERVICE, Emulated, added, begin, ended
 from tests.support.http import Answer, Client
 
 # The default fleet, because that is what a user has; only the scenarios are ours, by reset type, so
@@ -24,7 +25,8 @@ SETTINGS = {
     "emulation": {
         "scenarios": str(Path(__file__).with_name("scenarios.yaml")),
         "time_factor": 10,
-    }
+    },
+    "aggregation": {"allow_http": True},
 }
 
 
@@ -59,6 +61,22 @@ def give_work(client: Client) -> Answer:
     if missing:
         raise RuntimeError(f"there is no task in state {missing} to show")
     return running
+
+
+def give_sources(client: Client, bmcs: Sequence[Emulated]) -> None:
+    """Have BMCs as sources, and an aggregate of some of their systems beside one of our own."""
+    failed = added(client, bmcs)
+    if failed:
+        raise RuntimeError(f"some BMCs could not be added: {failed}")
+    own = client.get(work.SYSTEMS).body["Members"][0]["@odata.id"]
+    elements = [own, *(one.system for one in bmcs[:3])]
+    made = client.post(f"{SERVICE}/Aggregates", {"Elements": elements})
+    if made.status != 201:
+        raise RuntimeError(f"an aggregate was answered {made.status}: {made.body}")
+    reset = f"{made.headers['Location']}/Actions/Aggregate.Reset"
+    task = ended(client, begin(client, "POST", reset, {"ResetType": "ForceRestart"}))
+    if task["TaskState"] != "Completed":
+        raise RuntimeError(f"the aggregate was not reset: {task}")
 
 
 def give_jobs(client: Client) -> str:

@@ -71,10 +71,10 @@ def generated(number: int, seed: int) -> Tree:
             SYSTEM, "ComputerSystem.v1_20_0.ComputerSystem", f"System {number}",
             SystemType="Physical", Manufacturer="Odimra", Model="Emulated 1U", SerialNumber=serial,
             UUID=id_, HostName=f"host-{number}", PowerState="On", BiosVersion="1.0.0", AssetTag="",
-            IndicatorLED="Off", Status=dict(OK), Links=links,
+            LocationIndicatorActive=False, Status=dict(OK), Links=links,
             Actions=_reset(SYSTEM, "ComputerSystem"),
-            ProcessorSummary={"Count": 2, "Model": "Emulated", "Status": dict(OK)},
-            MemorySummary={"TotalSystemMemoryGiB": 256, "Status": dict(OK)},
+            ProcessorSummary={"Count": 2, "Model": "Emulated"},
+            MemorySummary={"TotalSystemMemoryGiB": 256},
             Boot={
                 "BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None",
                 "BootSourceOverrideMode": "UEFI", "BootOrder": ["Boot0001", "Boot0002"],
