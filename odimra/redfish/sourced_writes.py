@@ -11,7 +11,7 @@ from typing import Any
 
 from odimra.aggregation import collecting
 from odimra.aggregation.addresses import local, remote
-from odimra.aggregation.bmc import Bmc, BmcError, Refused
+from odimra.aggregation.bmc import BadAnswer, Bmc, BmcError, Refused
 from odimra.aggregation.bmc.bmc import refusal
 from odimra.aggregation.bmc.following import ENDS, Operation, cancel
 from odimra.aggregation.bmc.wire import Answer
@@ -90,6 +90,8 @@ class Writes:
         body = answer.body
         if answer.status >= 400:
             raise hushed(refused(source_id, refusal(answer), answer.headers), call.body)
+        if not 200 <= answer.status < 300:
+            raise BadAnswer(f"it answers {answer.status}: nothing was done")
         state = None if body is None else body.get("TaskState")
         if answer.status == 202 or (isinstance(state, str) and state not in ENDS):
             return await self._going_on(call, bmc, source_id, answer)
@@ -97,13 +99,13 @@ class Writes:
         location = answer.headers.get("Location")
         if location is not None and (here := local(source_id, location)) is not None:
             headers["Location"] = here
-        status = 201 if answer.status == 201 else 200
+        status, empty = (201, 201) if answer.status == 201 else (200, 204)
         if body is None:
-            return Reply(201 if status == 201 else 204, headers=headers)
+            return Reply(empty, headers=headers)
         if not isinstance(body.get("@odata.id"), str) or "@odata.type" not in body:
             return Reply(status, reworded(source_id, body), headers)
         if local(source_id, body["@odata.id"]) is None:
-            return Reply(204, headers=headers)  # it is not shown here, what it tells neither
+            return Reply(empty, headers=headers)  # it is not shown here, what it tells neither
         shown = collecting.shape(source_id, uri, body)
         found = collecting.found_of(shown, collecting.their_tag(answer), "", 0)
         link = {name: value for name, value in shown_headers(found).items() if name == "Link"}

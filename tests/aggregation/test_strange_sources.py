@@ -272,6 +272,14 @@ async def test_what_is_made_is_here(park: Park, strange: StrangeBmc, uri: str) -
     assert heard(strange, "DELETE")[-1].body is None
 
 
+async def test_a_write_that_is_sent_elsewhere_is_not_done(
+    park: Park, strange: StrangeBmc, uri: str
+) -> None:
+    strange.say("PATCH", SYSTEM, Say(307, headers={"Location": "/redfish/v1/Systems/2"}))
+    status, body, _ = await park.ask("PATCH", uri, {"AssetTag": "x"})
+    assert (status, ids_of(body)) == (502, ["SourceFailed"])
+
+
 async def test_a_write_that_may_have_been_done_is_not_sent_again(
     park: Park, strange: StrangeBmc, uri: str
 ) -> None:
