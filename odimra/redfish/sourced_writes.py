@@ -11,9 +11,9 @@ from typing import Any
 
 from odimra.aggregation import collecting
 from odimra.aggregation.addresses import local, remote
-from odimra.aggregation.bmc import Bmc, BmcError, Refused
+from odimra.aggregation.bmc import BadAnswer, Bmc, BmcError, Refused
 from odimra.aggregation.bmc.bmc import refusal
-from odimra.aggregation.bmc.following import ENDS, Operation
+from odimra.aggregation.bmc.following import ENDS, Operation, cancel
 from odimra.aggregation.bmc.wire import Answer
 from odimra.aggregation.inventory import Inventory
 from odimra.aggregation.mirror import reworded
@@ -23,7 +23,7 @@ from odimra.redfish.accepted import Accepted, payload
 from odimra.redfish.resource import Body, Call, Reply
 from odimra.redfish.sourced_answers import failed, hushed, refused, shown_headers
 from odimra.store import StoreUnavailable
-from odimra.tasks import NewTask, TaskExists, Tasks
+from odimra.tasks import NewTask, TaskExists, Tasks, TaskServiceDisabled, TasksFull
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Writes:
                 answer = await self._send(call, bmc, source_id, uri)
             finally:
                 await self._outdate(source_id)
-            return await self._reply(call, source_id, uri, answer)
+            return await self._reply(call, bmc, source_id, uri, answer)
         except Refused as error:
             raise hushed(refused(source_id, error), call.body) from None
         except BmcError as error:
@@ -86,30 +86,32 @@ class Writes:
 
     # What comes back
 
-    async def _reply(self, call: Call, source_id: str, uri: str, answer: Answer) -> Reply:
+    async def _reply(self, call: Call, bmc: Bmc, source_id: str, uri: str, answer: Answer) -> Reply:
         body = answer.body
         if answer.status >= 400:
             raise hushed(refused(source_id, refusal(answer), answer.headers), call.body)
+        if not 200 <= answer.status < 300:
+            raise BadAnswer(f"it answers {answer.status}: nothing was done")
         state = None if body is None else body.get("TaskState")
         if answer.status == 202 or (isinstance(state, str) and state not in ENDS):
-            return await self._going_on(call, source_id, answer)
+            return await self._going_on(call, bmc, source_id, answer)
         headers = {}
         location = answer.headers.get("Location")
         if location is not None and (here := local(source_id, location)) is not None:
             headers["Location"] = here
-        status = 201 if answer.status == 201 else 200
+        status, empty = (201, 201) if answer.status == 201 else (200, 204)
         if body is None:
-            return Reply(201 if status == 201 else 204, headers=headers)
+            return Reply(empty, headers=headers)
         if not isinstance(body.get("@odata.id"), str) or "@odata.type" not in body:
             return Reply(status, reworded(source_id, body), headers)
         if local(source_id, body["@odata.id"]) is None:
-            return Reply(204, headers=headers)  # it is not shown here, what it tells neither
+            return Reply(empty, headers=headers)  # it is not shown here, what it tells neither
         shown = collecting.shape(source_id, uri, body)
         found = collecting.found_of(shown, collecting.their_tag(answer), "", 0)
         link = {name: value for name, value in shown_headers(found).items() if name == "Link"}
         return Reply(status, found.body(), {**headers, **link}, found.etag)
 
-    async def _going_on(self, call: Call, source_id: str, answer: Answer) -> Reply:
+    async def _going_on(self, call: Call, bmc: Bmc, source_id: str, answer: Answer) -> Reply:
         operation = Operation.of(answer)
         new = NewTask(
             REQUEST,
@@ -118,7 +120,13 @@ class Writes:
             args={"source": source_id, "monitor": operation.monitor, "task": operation.task},
             payload=payload(call),
         )
-        return self._accepted(await self._tasks.create(new, task_id=call.task_id))
+        try:
+            return self._accepted(await self._tasks.create(new, task_id=call.task_id))
+        except (TasksFull, TaskServiceDisabled, StoreUnavailable):
+            # Who is told to come again must not have it done twice.
+            if await cancel(bmc, operation):
+                raise
+        raise failed(source_id, BmcError("it goes on with it, and no task here can follow it"))
 
 
 def theirs(source_id: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from odimra.tasks import states
+from odimra.tasks import TasksFull, states
 from tests.aggregation.park import SOURCES, Park, parked
 from tests.aggregation.strange import MONITOR, RESET, TASK, Say, StrangeBmc
 from tests.aggregation.test_sourced import SYSTEMS, ids_of, members
@@ -272,6 +272,14 @@ async def test_what_is_made_is_here(park: Park, strange: StrangeBmc, uri: str) -
     assert heard(strange, "DELETE")[-1].body is None
 
 
+async def test_a_write_that_is_sent_elsewhere_is_not_done(
+    park: Park, strange: StrangeBmc, uri: str
+) -> None:
+    strange.say("PATCH", SYSTEM, Say(307, headers={"Location": "/redfish/v1/Systems/2"}))
+    status, body, _ = await park.ask("PATCH", uri, {"AssetTag": "x"})
+    assert (status, ids_of(body)) == (502, ["SourceFailed"])
+
+
 async def test_a_write_that_may_have_been_done_is_not_sent_again(
     park: Park, strange: StrangeBmc, uri: str
 ) -> None:
@@ -301,6 +309,31 @@ async def test_who_does_not_say_where_to_look_ends_in_an_exception(
     status, body, found = await park.ended(monitor)
     assert (status, found["TaskState"]) == (502, "Exception")
     assert "BmcOutcomeUnknown" in ids_of(body)
+
+
+@pytest.mark.parametrize(("gives_up", "expected"), [(True, 503), (False, 502)])
+async def test_without_a_task_the_bmc_is_asked_to_give_it_up(
+    park: Park, strange: StrangeBmc, uri: str, monkeypatch: pytest.MonkeyPatch,
+    gives_up: bool, expected: int,
+) -> None:  # fmt: skip
+    async def full(*_: Any, **__: Any) -> None:
+        raise TasksFull(5)
+
+    strange.say("POST", RESET, Say(202, headers={"Location": MONITOR}))
+    strange.say("DELETE", MONITOR, Say(204 if gives_up else 405))
+    monkeypatch.setattr(park.house.tasks, "create", full)
+    status, body, _ = await park.ask("POST", f"{uri}/Actions/ComputerSystem.Reset", {})
+    assert status == expected
+    assert strange.asked("DELETE", MONITOR) == 1
+    assert ("goes on" in json.dumps(body)) == (not gives_up)
+
+
+async def test_what_a_bmc_answers_of_what_is_not_shown_here_is_not_told(
+    park: Park, strange: StrangeBmc, uri: str
+) -> None:
+    other = {"@odata.id": "/redfish/v1/Fabrics/1", "@odata.type": "#Fabric.v1_0_0.Fabric"}
+    strange.say("PATCH", SYSTEM, Say(200, other))
+    assert (await park.ask("PATCH", uri, {"AssetTag": "x"}))[:2] == (204, None)
 
 
 async def test_messages_of_a_task_say_where_as_it_is_called_here(
