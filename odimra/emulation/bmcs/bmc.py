@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from odimra.clock import iso_seconds
 from odimra.emulation.bmcs.events import Subscriptions
 from odimra.emulation.bmcs.tasks import ENDS, MONITORS, TASKS, BmcTask, BmcTasks
-from odimra.emulation.bmcs.tree import ROOT, Body, Tree, collection, resource
+from odimra.emulation.bmcs.tree import BOOT_ORDER, ROOT, Body, Tree, collection, resource
 from odimra.emulation.scenarios import Refusal, Request, Scenario, Scenarios
 
 SESSION_SERVICE = f"{ROOT}/SessionService"
@@ -223,6 +224,10 @@ class EmulatedBmc:
         target, _, action = path.partition("/Actions/")
         found = self.resource(target)
         actions = (found or {}).get("Actions", {})
+        if action == BOOT_ORDER and f"#{action}" in actions:
+            order = self.tree[target].get("Boot", {}).get("BootOrder", [])
+            self._change(target, {"Boot": {"BootOrder": list(order)}})
+            return Reply(204)
         if found is None or f"#{action}" not in actions or not action.endswith(".Reset"):
             return refusal(404, "ResourceMissingAtURI", f"There is no resource at {path}.")
         allowed = actions[f"#{action}"].get("ResetType@Redfish.AllowableValues") or list(POWER)
@@ -275,8 +280,11 @@ class EmulatedBmc:
 
         def effect() -> None:
             power = POWER.get(values.get("ResetType", ""))
-            if operation.endswith(".Reset") and not operation.startswith("Manager"):
-                self._change(target, {"PowerState": power or "On"})
+            if operation.endswith(".Reset"):
+                seen = {"LastResetTime": iso_seconds(int(task.ends * 1000))}
+                if not operation.startswith("Manager"):
+                    seen["PowerState"] = power or "On"
+                self._change(target, seen)
             self.subscriptions.tell(
                 "TaskEvent.1.0.TaskCompletedOK", "The task is done.", f"{TASKS}/{id_}", "OK", (id_,)
             )
@@ -286,9 +294,10 @@ class EmulatedBmc:
             "reset_type": values.get("ResetType", ""),
             "image": values.get("Image", ""),
         }
-        return BmcTask(
+        task = BmcTask(
             id_, f"{operation} of {target}", now, scenario, chance, effect, filled, self._factor
         )
+        return task
 
     def _monitor(self, id_: str, now: float) -> Reply:
         task = self._task(id_)

@@ -22,6 +22,7 @@ Body = dict[str, Any]
 Tree = Mapping[str, Body]
 
 RESETS = ["On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "PowerCycle"]
+BOOT_ORDER = "ComputerSystem.SetDefaultBootOrder"
 OK = {"State": "Enabled", "Health": "OK"}
 
 
@@ -72,7 +73,11 @@ def generated(number: int, seed: int) -> Tree:
             SystemType="Physical", Manufacturer="Odimra", Model="Emulated 1U", SerialNumber=serial,
             UUID=id_, HostName=f"host-{number}", PowerState="On", BiosVersion="1.0.0", AssetTag="",
             LocationIndicatorActive=False, Status=dict(OK), Links=links,
-            Actions=_reset(SYSTEM, "ComputerSystem"),
+            LastResetTime="2026-01-01T00:00:00Z",
+            Actions={
+                **_reset(SYSTEM, "ComputerSystem"),
+                f"#{BOOT_ORDER}": {"target": f"{SYSTEM}/Actions/{BOOT_ORDER}"},
+            },
             ProcessorSummary={"Count": 2, "Model": "Emulated"},
             MemorySummary={"TotalSystemMemoryGiB": 256},
             Boot={
