@@ -20,7 +20,7 @@ COUNT = int(os.environ.get("ODIMRA_SOAK_BMCS", "36"))
 #: One in six: of the six kinds of faults each is there.
 SHARE = float(os.environ.get("ODIMRA_SOAK_SHARE", "0.17"))
 SCENARIOS = """
-scenarios: {usual: {duration: 2, steps: [{percent: 50}], cancel_after: 0.1}}
+scenarios: {usual: {duration: 8, steps: [{percent: 50}], cancel_after: 0.1}}
 rules: [{play: usual}]
 """
 SETTINGS = {
@@ -66,7 +66,7 @@ def resets(one: Emulated) -> int:
 
 def test_a_reset_of_many_while_workers_are_killed() -> None:
     seed = random.SystemRandom().randrange(10**6)
-    flags = ("--faulty", str(SHARE), "--seed", str(seed), "--time-factor", "2")
+    flags = ("--faulty", str(SHARE), "--seed", str(seed), "--time-factor", "4")
     with emulated(COUNT, *flags, scenarios=SCENARIOS) as bmcs, Service(SETTINGS) as service:
         client = service.admin()
         client.timeout = 60
