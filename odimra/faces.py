@@ -18,6 +18,8 @@ from odimra.cloudkitty.info import InfoEndpoint
 from odimra.cloudkitty.modules import ModulesEndpoint
 from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
 from odimra.cloudkitty.scopes import ScopesEndpoint
+from odimra.console.frame import Console
+from odimra.console.table import TaskTable
 from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
@@ -233,6 +235,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
+    Console(TaskTable(house.tasks), house.access, settings.http.public_url).mount(app)
     app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))

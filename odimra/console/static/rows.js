@@ -1,0 +1,108 @@
+// The rows of a table of tasks, changed in place: a row that is read, selected or focused stays.
+
+import { now } from "./api.js";
+import { count, duration, h, say, time } from "./dom.js";
+
+const FINAL = new Set(["Completed", "Cancelled", "Exception"]);
+export const isFinal = (state) => FINAL.has(state);
+
+/** How a state looks; it is always written out too. */
+export function mood(state, status) {
+  if (state === "Exception") return "bad";
+  if (state === "Completed") return status === "Warning" ? "warn" : "good";
+  if (state === "Cancelled" || state === "Cancelling" || state === "Stopping") return "warn";
+  if (state === "Suspended" || state === "Interrupted") return "hold";
+  return "run";
+}
+
+export const taskLink = (task) => (task.parent ? `#/tasks/${task.parent}/${task.id}` : `#/tasks/${task.id}`);
+
+export function badge(state, status) {
+  return h("span", { class: `badge ${mood(state, status)}` }, state);
+}
+
+export const lasted = (task) =>
+  duration((task.ended ? Date.parse(task.ended) : now()) - Date.parse(task.started));
+
+export const COLUMNS = [
+  // name, heading, what it is sorted by, and whether narrow screens have it
+  ["name", "Task", (task) => (task.name || task.id).toLowerCase(), true],
+  ["state", "State", (task) => task.state, true],
+  ["percent", "Progress", (task) => task.percent, true],
+  ["kind", "Kind", (task) => task.kind, false],
+  ["owner", "Owner", (task) => task.owner, false],
+  ["started", "Started", (task) => Date.parse(task.started), false],
+  ["lasted", "Duration", (task) => (task.ended ? Date.parse(task.ended) : now()) - Date.parse(task.started), false],
+];
+
+class Row {
+  constructor() {
+    this.link = h("a", {});
+    this.under = h("span", { class: "under" });
+    this.state = h("span", {});
+    this.bar = h("progress", { max: 100, "aria-label": "Progress" });
+    this.percent = h("span", { class: "percent" });
+    this.kind = h("td", { class: "wide" });
+    this.owner = h("td", { class: "wide" });
+    this.started = h("td", { class: "wide number" });
+    this.lasted = h("td", { class: "wide number" });
+    this.element = h(
+      "tr", {},
+      h("td", {}, this.link, this.under),
+      h("td", {}, this.state),
+      h("td", { class: "bar" }, this.bar, this.percent),
+      this.kind, this.owner, this.started, this.lasted,
+    );
+  }
+
+  show(task) {
+    this.task = task;
+    this.element.dataset.id = task.id;
+    say(this.link, task.name || task.id);
+    const to = taskLink(task);
+    if (this.link.getAttribute("href") !== to) this.link.setAttribute("href", to);
+    say(this.under, task.children ? `${count(task.children)} sub-tasks` : "");
+    say(this.state, task.state);
+    const look = `badge ${mood(task.state, task.status)}`;
+    if (this.state.className !== look) this.state.className = look;
+    if (this.bar.value !== task.percent) this.bar.value = task.percent;
+    say(this.percent, `${task.percent} %`);
+    say(this.kind, task.kind);
+    say(this.owner, task.owner);
+    say(this.started, time(task.started));
+    this.tick();
+  }
+
+  tick() {
+    say(this.lasted, lasted(this.task));
+  }
+}
+
+/** A body of rows, keyed by the tasks' ids. */
+export class Rows {
+  constructor() {
+    this.element = h("tbody", {});
+    this.rows = new Map();
+  }
+
+  show(tasks) {
+    const before = this.rows;
+    this.rows = new Map();
+    for (const task of tasks) {
+      const row = before.get(task.id) || new Row();
+      before.delete(task.id);
+      row.show(task);
+      this.rows.set(task.id, row);
+    }
+    for (const row of before.values()) row.element.remove();
+    let at = this.element.firstElementChild;
+    for (const row of this.rows.values()) {
+      if (row.element === at) at = at.nextElementSibling;
+      else this.element.insertBefore(row.element, at);
+    }
+  }
+
+  tick() {
+    for (const row of this.rows.values()) if (!row.task.ended) row.tick();
+  }
+}
