@@ -40,7 +40,7 @@ class Row {
     this.link = h("a", {});
     this.under = h("span", { class: "under" });
     this.state = h("span", {});
-    this.bar = h("progress", { max: 100, "aria-label": "Progress" });
+    this.bar = h("progress", { max: 100, value: 0, "aria-label": "Progress" });
     this.percent = h("span", { class: "percent" });
     this.kind = h("td", { class: "wide" });
     this.owner = h("td", { class: "wide" });

@@ -40,7 +40,7 @@ export function showTask(main, { parts }) {
   const heading = h("h1", { tabindex: "-1" }, "Task");
   const trouble = h("p", { class: "trouble", role: "alert" });
   const state = h("span", {});
-  const bar = h("progress", { max: 100, "aria-label": "Progress" });
+  const bar = h("progress", { max: 100, value: 0, "aria-label": "Progress" });
   const percent = h("span", { class: "percent" });
   const facts = h("dl", { class: "facts" });
   const cancel = h("button", { type: "button", onclick: askCancel }, "Cancel…");
