@@ -78,28 +78,44 @@ class Row {
   }
 }
 
+/** What a screen holds, about: so many rows are made before the others. */
+const AT_ONCE = 20;
+
 /** A body of rows, keyed by the tasks' ids. */
 export class Rows {
   constructor() {
     this.element = h("tbody", {});
     this.rows = new Map();
+    this.later = 0;
   }
 
   show(tasks) {
+    clearTimeout(this.later);
+    if (!this.rows.size && tasks.length > AT_ONCE) {
+      // The first are seen while the others are made.
+      this.fill(tasks.slice(0, AT_ONCE));
+      this.later = setTimeout(() => this.fill(tasks), 30);
+    } else this.fill(tasks);
+  }
+
+  fill(tasks) {
     const before = this.rows;
     this.rows = new Map();
+    const wanted = new Set(tasks.map((task) => task.id));
+    // Rows of tasks that are shown no more show others: to make new ones takes longer.
+    const spare = [...before.values()].filter((row) => !wanted.has(row.task.id));
+    const fresh = document.createDocumentFragment();
+    let at = this.element.firstElementChild;
     for (const task of tasks) {
-      const row = before.get(task.id) || new Row();
-      before.delete(task.id);
+      const row = before.get(task.id) || spare.shift() || new Row();
       row.show(task);
       this.rows.set(task.id, row);
-    }
-    for (const row of before.values()) row.element.remove();
-    let at = this.element.firstElementChild;
-    for (const row of this.rows.values()) {
       if (row.element === at) at = at.nextElementSibling;
-      else this.element.insertBefore(row.element, at);
+      else if (at) this.element.insertBefore(row.element, at);
+      else fresh.append(row.element);
     }
+    this.element.append(fresh);
+    for (const row of spare) row.element.remove();
   }
 
   tick() {

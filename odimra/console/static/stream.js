@@ -118,10 +118,13 @@ export function keepFresh(refresh, concerns, every = 5000) {
   let again = false;
   let over = false;
   let ran = 0;
+  let took = 0;
   const plan = (wait) => {
     clearTimeout(timer);
     timer = setTimeout(run, wait);
   };
+  // What takes the service long is asked for less often: a page is the least of its work.
+  const soon = () => Math.max(100, Math.max(500, 10 * took) - (Date.now() - ran));
   async function run() {
     if (over) return;
     if (busy) {
@@ -137,13 +140,14 @@ export function keepFresh(refresh, concerns, every = 5000) {
       // What cannot be read now is read next time; that nobody answers, the banner says.
     }
     busy = false;
-    if (!over) plan(again ? 300 : every);
+    took = Date.now() - ran;
+    if (!over) plan(again ? soon() : Math.max(every, soon()));
   }
   const heard = (event) => {
     if (!concerns(event.detail)) return;
     again = true;
     // A storm of events is one refresh every so often.
-    if (!busy) plan(Math.max(100, 500 - (Date.now() - ran)));
+    if (!busy) plan(soon());
   };
   const seen = () => {
     if (!document.hidden) plan(0);

@@ -156,6 +156,8 @@ export function showTasks(main, { query }) {
     clearTimeout(timer);
     timer = setTimeout(() => { parameters.delete("skip"); table.trail = []; write(); load().catch(() => {}); }, wait);
   };
+  // Asked before the rest is built: it is what takes the time.
+  load().catch(() => {});
   const input = (name) => h("input", {
     type: "search", value: parameters.get(name) || "", oninput: set(name, 300), autocapitalize: "none", spellcheck: "false",
   });
@@ -171,7 +173,6 @@ export function showTasks(main, { query }) {
     trouble,
     table.element,
   );
-  load().catch(() => {});
   const tick = setInterval(() => table.rows.tick(), 1000);
   const fresh = keepFresh(load, (event) => origin(event).startsWith(TASKS), 5000);
   return () => { clearInterval(tick); clearTimeout(timer); fresh(); };
