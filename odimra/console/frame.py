@@ -113,7 +113,7 @@ class Console:
         except (StoreUnavailable, HashingBusy) as error:
             wait = {"Retry-After": str(max(1, error.retry_after))}
             return _refused(503, "The service cannot answer at present", wait)
-        except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the reason
+        except Exception as error:
             # The path without its query, which may hold anything.
             log.error("%s %s broke", request.method, request.path, exc_info=error)
             return _refused(500, "The service has failed; its log says why")

@@ -91,8 +91,8 @@ class Listing:
     async def rows(self, wanted: Wanted, skip: int, top: int) -> Rows:
         """Return at most ``top`` rows from the place ``skip`` of the index on.
 
-        Looks at no more than ``SCAN * ROUNDS`` tasks; fewer rows than ``top`` with an ``after`` mean
-        that the search can go on there.
+        Looks at no more than ``SCAN * ROUNDS`` tasks; fewer rows than ``top`` with an ``after``
+        mean that the search can go on there.
         """
         index, owner, kind = self._index(wanted)
         states = f",{','.join(sorted(wanted.states))}," if wanted.states else ""

@@ -166,9 +166,7 @@ def test_an_event_arrives_and_can_be_looked_for(inside: Desk, admin: Client) -> 
 def test_an_aggregate_is_made_reset_and_removed(inside: Desk, admin: Client) -> None:
     page = inside.go("Sources").page
     page.get_by_role("button", name="New aggregate…").click()
-    page.get_by_label("Systems").select_option(
-        [work.system("quick-1"), work.system("quick-2")]
-    )
+    page.get_by_label("Systems").select_option([work.system("quick-1"), work.system("quick-2")])
     page.get_by_role("button", name="Make it").click()
     row = page.locator("tr[data-uri*='Aggregates']")
     expect(row).to_contain_text("quick-1, quick-2")

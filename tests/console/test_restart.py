@@ -10,17 +10,18 @@ from playwright.sync_api import Browser, expect
 import tests.support.service as starting
 from tests.console.conftest import PATIENCE, WIDE, Desk
 from tests.support import work
-from tests.support.service import Service
+from tests.support.service import Service, merged
 
 expect.set_options(timeout=2 * PATIENCE)
 
 PASSWORD = "Long-enough-9"
+SETTINGS = merged(work.SETTINGS, {"engine": {"drain_seconds": 1}})
 
 
 def test_a_restart_under_an_open_page(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Service(work.SETTINGS, folder=tmp_path, first_password=PASSWORD)
+    first = Service(SETTINGS, folder=tmp_path, first_password=PASSWORD)
     with browser.new_context(ignore_https_errors=True, viewport=WIDE) as context:
         with first as service:
             desk = Desk(context, service).open().login()
@@ -37,7 +38,7 @@ def test_a_restart_under_an_open_page(
         expect(page.locator("#stream")).to_have_text("connecting…")
         # The same address as before.
         monkeypatch.setattr(starting, "free_port", lambda: first.port)
-        with Service(work.SETTINGS, folder=tmp_path, first_password=PASSWORD) as service:
+        with Service(SETTINGS, folder=tmp_path, first_password=PASSWORD) as service:
             expect(page.get_by_text("The service does not answer")).to_be_hidden()
             expect(page.locator("#stream")).to_have_text("live")
             # The session, the task and the page have survived it.
