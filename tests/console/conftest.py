@@ -21,8 +21,9 @@ NARROW = {"width": 390, "height": 844}
 PATIENCE = 20_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # For a module and no longer: while Playwright is there, its event loop runs, and no other can.
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
