@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.console.conftest import PATIENCE, Desk
+from tests.console.conftest import PATIENCE, WIDE, Desk
 from tests.support import work
+from tests.support.emulated import emulated
 from tests.support.http import Client
-from tests.support.service import Service
+from tests.support.service import Service, merged
 
 expect.set_options(timeout=PATIENCE)
 
@@ -216,3 +217,96 @@ def test_who_may_only_read_is_told_so(context: BrowserContext, service: Service)
     page.get_by_role("dialog").get_by_role("button", name="Reset", exact=True).click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("privilege")
     assert desk.complaints == []
+
+
+def test_a_subscription_is_suspended_resumed_and_removed(inside: Desk, admin: Client) -> None:
+    made = admin.post(
+        "/redfish/v1/EventService/Subscriptions",
+        {"Destination": "https://listener.test/here", "Protocol": "Redfish", "Context": "desk"},
+    )
+    assert made.status == 201
+    uri = made.headers["Location"]
+    page = inside.go("Subscriptions").page
+    row = page.locator(f"tr[data-uri='{uri}']")
+    expect(row).to_contain_text("Enabled")
+    # The page's own stream is one, too.
+    expect(page.get_by_text("redfish-sse://").first).to_be_visible()
+    row.get_by_role("button", name="Suspend").click()
+    expect(row.locator(".badge")).not_to_have_text("Enabled")
+    assert admin.get(uri).body["Status"]["State"] != "Enabled"
+    row.get_by_role("button", name="Resume").click()
+    expect(row.locator(".badge")).to_have_text("Enabled")
+    row.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+    assert admin.get(uri).status == 404
+
+
+def planned(admin: Client, name: str) -> str:
+    """Plan a reset for a day that no test sees, and return the job's URI."""
+    request = {
+        "HttpOperation": "POST",
+        "TargetUri": f"{work.system('quick-3')}/Actions/ComputerSystem.Reset",
+        "JsonBody": '{"ResetType": "ForceRestart"}',
+    }
+    body = {"Name": name, "StartTime": "2099-01-01T00:00:00Z", "Payload": request}
+    made = admin.post("/redfish/v1/JobService/Jobs", body)
+    assert made.status == 201, made.body
+    return str(made.headers["Location"])
+
+
+def test_a_job_is_started_and_its_run_looked_at(inside: Desk, admin: Client) -> None:
+    uri = planned(admin, "Nightly reset")
+    page = inside.go("Jobs").page
+    row = page.locator(f"tr[data-uri='{uri}']")
+    expect(row).to_contain_text("Nightly reset")
+    expect(row.locator(".badge")).to_have_text("Pending")
+    row.get_by_role("button", name="Suspend").click()
+    expect(row.locator(".badge")).to_have_text("Suspended")
+    row.get_by_role("button", name="Resume").click()
+    expect(row.locator(".badge")).to_have_text("Pending")
+    row.get_by_role("button", name="Start now").click()
+    row.get_by_role("link", name="last run").click()
+    expect(page.locator(".line .badge")).to_have_text("Completed")
+
+
+def test_a_job_is_cancelled_after_a_question(inside: Desk, admin: Client) -> None:
+    uri = planned(admin, "Never to be")
+    page = inside.go("Jobs").page
+    row = page.locator(f"tr[data-uri='{uri}']")
+    row.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(row.locator(".badge")).to_have_text("Cancelled")
+    assert admin.get(uri).body["JobState"] == "Cancelled"
+
+
+def test_a_bmc_is_added_its_system_reset_and_it_is_removed(
+    browser: Browser,
+) -> None:
+    settings = merged(work.SETTINGS, {"aggregation": {"allow_http": True}})
+    with (
+        emulated(1) as bmcs,
+        Service(settings) as service,
+        browser.new_context(ignore_https_errors=True, viewport=WIDE) as context,
+    ):
+        bmc = bmcs[0]
+        desk = Desk(context, service).open().login()
+        page = desk.go("Sources").page
+        page.get_by_role("button", name="Add a source…").click()
+        page.get_by_label("Host name").fill(bmc.url)
+        page.get_by_label("User name there").fill(bmc.user)
+        page.get_by_label("Password there").fill(bmc.password)
+        page.get_by_role("button", name="Add", exact=True).click()
+        source = page.locator("tr[data-uri*='AggregationSources']")
+        expect(source).to_contain_text(bmc.url)
+        desk.go("Systems")
+        system = page.locator("tr[data-uri$='.1']")
+        system.get_by_role("button").click()
+        page.get_by_role("dialog").get_by_role("button", name="Reset", exact=True).click()
+        page.get_by_role("link", name="follow its task").click()
+        expect(page.locator(".line .badge")).to_have_text("Completed")
+        desk.go("Sources")
+        source.get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(source).to_have_count(0)
+        assert desk.complaints == []

@@ -3,9 +3,11 @@
 import { ask, current, logout, signals } from "./api.js";
 import { h, replace, say } from "./dom.js";
 import { showEvents } from "./events.js";
+import { showJobs } from "./jobs.js";
 import { showLogin } from "./login.js";
 import { showSources } from "./sources.js";
 import { stream } from "./stream.js";
+import { showSubscriptions } from "./subscriptions.js";
 import { showSystems } from "./systems.js";
 import { showTask } from "./task.js";
 import { showTasks } from "./tasks.js";
@@ -13,6 +15,8 @@ import { showTasks } from "./tasks.js";
 const VIEWS = [
   ["tasks", "Tasks", (main, asked) => (asked.parts.length ? showTask : showTasks)(main, asked)],
   ["events", "Events", showEvents],
+  ["subscriptions", "Subscriptions", showSubscriptions],
+  ["jobs", "Jobs", showJobs],
   ["systems", "Systems", showSystems],
   ["sources", "Sources", showSources],
 ];

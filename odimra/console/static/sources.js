@@ -14,7 +14,7 @@ const METHODS = `${SERVICE}/ConnectionMethods`;
 
 const last = (uri) => uri.split("/").pop();
 
-async function remove(title, text, uri, done) {
+export async function remove(title, text, uri, done) {
   let answer = null;
   const agreed = await question({
     title, text, yes: "Remove", danger: true, act: async () => { answer = await call("DELETE", uri); },
@@ -27,13 +27,9 @@ async function remove(title, text, uri, done) {
 
 function sourceRow(source, done) {
   const uri = source["@odata.id"];
-  const status = source.Status || {};
-  const health = status.Health || "";
   const method = source.Links && source.Links.ConnectionMethod && source.Links.ConnectionMethod["@odata.id"];
-  const state = [status.State, health].filter(Boolean).join(", ");
   return [
     h("td", {}, h("strong", {}, source.HostName || source.Name || last(uri)), h("span", { class: "under" }, source.Name || "")),
-    h("td", {}, state && h("span", { class: `badge ${health === "OK" || (!health && status.State === "Enabled") ? "good" : "warn"}` }, state)),
     h("td", { class: "wide" }, source.UserName || ""),
     h("td", { class: "wide" }, method ? last(method) : ""),
     h("td", {}, h("button", {
@@ -110,7 +106,7 @@ async function addAggregate(done) {
 export function showSources(main) {
   const sources = members({
     uri: SOURCES, caption: "Sources", row: (one) => sourceRow(one, () => sources.load().catch(() => {})),
-    columns: ["Source", "Status", "User wide", "Connection wide", "Actions"],
+    columns: ["Source", "User wide", "Connection wide", "Actions"],
     concerns: (event) => origin(event).startsWith(SOURCES) || (event.MessageId || "").includes("TaskCompleted"),
   });
   const aggregates = members({
