@@ -154,7 +154,7 @@ def test_events_carry_their_resources_and_only_of_the_types_that_are_wanted(
         (("--format", "MetricReport"), "EventFormatType"),
         (("--eventtypes", "MetricReport"), "EventTypes/0"),
         (("--registries", "TaskEvent", "Nonsense"), "RegistryPrefixes/1"),
-        (("--resourcetypes", "Fan"), "ResourceTypes/0"),
+        (("--resourcetypes", "Nonsense"), "ResourceTypes/0"),
         (("--httpheaders", "Host:hunter2"), "HttpHeaders/0"),
     ],
 )

@@ -355,7 +355,8 @@ async def test_a_thousand_streams_are_one_tail(
 
     await asyncio.gather(*map(hear, responses))
     took = asyncio.get_running_loop().time() - started
-    assert reads <= took / station.feed.options.poll + 100
+    # A read for each stream, even of some of the events, would be a thousand and more.
+    assert reads <= took / station.feed.options.poll + 300
     assert len(station.rendered) == len(set(station.rendered))
     for response in responses:
         response.close()

@@ -19,7 +19,7 @@ from tests.support.lifecycle import disagreements, judge, order, since, stream
 from tests.support.listener import Listener
 from tests.support.service import Service
 
-SECONDS = 25
+SECONDS = 18
 SETTINGS = {
     "http": {"processes": 2},
     "engine": {"worker_processes": 2, "redelivery_seconds": 2},
