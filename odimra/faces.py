@@ -18,6 +18,7 @@ from odimra.cloudkitty.info import InfoEndpoint
 from odimra.cloudkitty.modules import ModulesEndpoint
 from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
 from odimra.cloudkitty.scopes import ScopesEndpoint
+from odimra.console.figures import Figures
 from odimra.console.frame import Console
 from odimra.console.table import TaskTable
 from odimra.crest.frame import Crest
@@ -34,6 +35,7 @@ from odimra.events import (
     TestEvents,
     Wording,
 )
+from odimra.events.backlog import Backlogs
 from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
@@ -101,6 +103,7 @@ from odimra.redfish.sourced import AllMembers
 from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
+from odimra.tasks.tallies import Tallies
 
 #: The privilege to read what is other accounts' own; tasks are read by the same rule.
 SEES_ALL = "ConfigureUsers"
@@ -235,11 +238,21 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
-    Console(TaskTable(house.tasks), house.access, settings.http.public_url).mount(app)
+    console(house).mount(app)
     app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
+
+
+def console(house: House) -> Console:
+    """Return the page of the operator."""
+    return Console(
+        TaskTable(house.tasks),
+        Figures(Tallies(house.tasks), Backlogs(house.store, house.subscriptions)),
+        house.access,
+        house.settings.http.public_url,
+    )
 
 
 def crest(house: House) -> Crest:

@@ -1,7 +1,8 @@
 """Every request to the console, from the socket to the handler and back.
 
 What is below ``/console`` is served here. The page does all that it does by the faces that
-everybody has, with the session of who sits before it; only its table of tasks is answered here.
+everybody has, with the session of who sits before it; only what no other API
+has as it needs it is answered here.
 Called by :mod:`odimra.faces`; changes nothing, whatever it is asked.
 """
 
@@ -14,17 +15,22 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 
-from odimra.access import AuthenticationFailed, HashingBusy
+from odimra.access import AuthenticationFailed, HashingBusy, Principal
 from odimra.access.entry import READS, Authenticator, PasswordChangeNeeded, admit
 from odimra.console import files
-from odimra.console.table import BadQuestion, NoSuchTask, TaskTable
+from odimra.console.asking import BadQuestion
+from odimra.console.figures import Figures
+from odimra.console.table import NoSuchTask, TaskTable
 from odimra.store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 ROOT = "/console"
 HOME = f"{ROOT}/"
-TABLE = f"{ROOT}/api/tasks"
+API = f"{ROOT}/api"
+TABLE = f"{API}/tasks"
+HISTORY = f"{API}/history"
+DELIVERIES = f"{API}/deliveries"
 INDEX = "index.html"
 #: What a browser that asks for a page is led from; everything else gets what is there.
 DOORS = frozenset(("/", "/redfish", "/redfish/v1", "/redfish/v1/"))
@@ -41,8 +47,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Console:
     """Serves the page."""
 
-    def __init__(self, table: TaskTable, access: Authenticator, public_url: str) -> None:
+    def __init__(
+        self, table: TaskTable, figures: Figures, access: Authenticator, public_url: str
+    ) -> None:
         self._table = table
+        self._figures = figures
         self._access = access
         self._public_url = public_url
         self._files = files.load()
@@ -52,6 +61,8 @@ class Console:
         app.router.add_route("*", ROOT, self._lead)
         app.router.add_route("*", TABLE, self._rows)
         app.router.add_route("*", TABLE + "/{task}", self._row)
+        app.router.add_route("*", HISTORY, self._history)
+        app.router.add_route("*", DELIVERIES, self._deliveries)
         app.router.add_route("*", ROOT + "/{name:(?s:.*)}", self._file)
         app.middlewares.append(self._welcome)
 
@@ -79,28 +90,32 @@ class Console:
             return web.Response(status=304, headers=headers)
         return web.Response(headers=found.headers, body=found.content)
 
-    # The table of tasks
+    # What no other API has as the page needs it
 
     async def _rows(self, request: web.Request) -> web.Response:
-        async def ask() -> Any:
-            principal = await admit(request, self._access, self._public_url)
-            return await self._table.rows(principal, request.query)
-
-        return await self._answer(request, ask)
+        return await self._answer(
+            request, lambda principal: self._table.rows(principal, request.query)
+        )
 
     async def _row(self, request: web.Request) -> web.Response:
-        async def ask() -> Any:
-            principal = await admit(request, self._access, self._public_url)
-            return await self._table.one(principal, request.match_info["task"])
+        return await self._answer(
+            request, lambda principal: self._table.one(principal, request.match_info["task"])
+        )
 
-        return await self._answer(request, ask)
+    async def _history(self, request: web.Request) -> web.Response:
+        return await self._answer(request, lambda _: self._figures.history(request.query))
 
-    @staticmethod
-    async def _answer(request: web.Request, ask: Callable[[], Awaitable[Any]]) -> web.Response:
+    async def _deliveries(self, request: web.Request) -> web.Response:
+        return await self._answer(request, lambda _: self._figures.deliveries())
+
+    async def _answer(
+        self, request: web.Request, ask: Callable[[Principal], Awaitable[Any]]
+    ) -> web.Response:
         if request.method not in READS:
             return _refused(405, "This can only be read", {"Allow": "GET, HEAD"})
         try:
-            return _data(200, await ask())
+            principal = await admit(request, self._access, self._public_url)
+            return _data(200, await ask(principal))
         except AuthenticationFailed:
             # No challenge: a browser would ask for a password in a window of its own.
             return _refused(401, "Authentication is required")

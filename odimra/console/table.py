@@ -11,6 +11,7 @@ from typing import Any
 
 from odimra.access import Principal
 from odimra.clock import iso
+from odimra.console.asking import BadQuestion, number, only
 from odimra.tasks import Tasks, states
 from odimra.tasks.listing import Listing, Row, Wanted
 
@@ -23,10 +24,6 @@ LONGEST = 255
 #: A word for all states in which a task has not ended.
 UNFINISHED = "unfinished"
 KNOWN = ("skip", "top", "order", "owner", "kind", "state", "text", "parent")
-
-
-class BadQuestion(Exception):
-    """A parameter says what no table has; told to the client as it is."""
 
 
 class NoSuchTask(Exception):
@@ -42,11 +39,9 @@ class TaskTable:
 
     async def rows(self, principal: Principal, query: Mapping[str, str]) -> dict[str, Any]:
         """Return a part of the table. Raises :class:`BadQuestion`, :class:`NoSuchTask`."""
-        for name in query:
-            if name not in KNOWN:
-                raise BadQuestion(f"'{name}' is none of: {', '.join(KNOWN)}")
-        skip = _number(query, "skip", 0, 0, LARGEST)
-        top = _number(query, "top", 50, 1, MAX_ROWS)
+        only(query, KNOWN)
+        skip = number(query, "skip", 0, 0, LARGEST)
+        top = number(query, "top", 50, 1, MAX_ROWS)
         order = query.get("order", "newest")
         if order not in ("newest", "oldest"):
             raise BadQuestion("'order' is newest or oldest")
@@ -100,16 +95,6 @@ class TaskTable:
             children=task.children,
             parent=task.parent,
         )
-
-
-def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    # Not int() alone: it takes other scripts' digits, and as many as there are.
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
-        raise BadQuestion(f"'{name}' is a number from {least} to {most}")
-    return int(text)
 
 
 def _states(text: str) -> frozenset[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,3 +200,75 @@ def test_the_table_can_only_be_read(admin: Client) -> None:
         refused(answer, 405)
         assert answer.allow() == {"GET", "HEAD"}
     assert admin.request("HEAD", TABLE).status == 200
+
+
+# Figures
+
+
+def test_history_counts_what_was_done(admin: Client) -> None:
+    before = admin.get("/console/api/history?minutes=5").body
+    work.wait(admin, work.reset(admin, "quick-2").headers["Location"])
+    after = admin.get("/console/api/history?minutes=5").body
+
+    def ended(found: Any) -> int:
+        return sum(span["ended"].get("Completed", 0) for span in found["spans"])
+
+    assert len(after["spans"]) == 5 and after["seconds"] == 60
+    # A minute may have passed, and one of the five with it.
+    assert ended(after) >= 1 and (after["first"] != before["first"] or ended(after) > ended(before))
+    assert {"kind": "system-reset", "state": "Completed"}.items() <= after["now"][0].items() or any(
+        one["kind"] == "system-reset" and one["tasks"] > 0 for one in after["now"]
+    )
+    (one,) = (one for one in after["durations"] if one["kind"] == "system-reset")
+    assert 0 < one["p50"] <= one["p90"] <= one["p99"] < 600_000
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("minutes=0", "minutes"),
+        ("minutes=1441", "minutes"),
+        ("minutes=x", "minutes"),
+        ("step=61", "step"),
+        ("minutes=1440", "step"),
+        ("hours=1", "hours"),
+    ],
+)
+def test_bad_questions_about_history_are_told(admin: Client, query: str, named: str) -> None:
+    answer = admin.get(f"/console/api/history?{query}")
+    assert answer.status == 400
+    assert f"'{named}'" in answer.body["message"]
+
+
+@pytest.mark.parametrize("path", ["history", "deliveries"])
+def test_figures_need_a_login_and_can_only_be_read(
+    nobody: Client, admin: Client, path: str
+) -> None:
+    assert nobody.get(f"/console/api/{path}").status == 401
+    assert admin.post(f"/console/api/{path}", {}).status == 405
+
+
+def test_a_delivery_that_fails_says_why(admin: Client) -> None:
+    made = admin.post(
+        "/redfish/v1/EventService/Subscriptions",
+        {
+            "Destination": "https://127.0.0.1:9/nobody",
+            "Protocol": "Redfish",
+            "DeliveryRetryPolicy": "RetryForever",
+        },
+    )
+    assert made.status == 201
+    work.reset(admin, "quick-1")
+    name = made.headers["Location"].rpartition("/")[2]
+
+    def found() -> dict[str, Any]:
+        return dict(admin.get("/console/api/deliveries").body["deliveries"][name])
+
+    deadline = time.monotonic() + 30
+    while not (one := found())["failures"]:
+        assert time.monotonic() < deadline, one
+        time.sleep(0.05)  # a look, not a wait: the condition ends this
+    assert one["wrong"] and one["wrong_at"] < one["next_try"]
+    assert one["behind"] > 0 and one["delivered"]
+    assert admin.delete(made.headers["Location"]).status == 204
+    assert name not in admin.get("/console/api/deliveries").body["deliveries"]

@@ -232,10 +232,10 @@ def test_a_subscription_is_suspended_resumed_and_removed(inside: Desk, admin: Cl
     # The page's own stream is one, too.
     expect(page.get_by_text("redfish-sse://").first).to_be_visible()
     row.get_by_role("button", name="Suspend").click()
-    expect(row.locator(".badge")).not_to_have_text("Enabled")
+    expect(row.locator(".badge").first).not_to_have_text("Enabled")
     assert admin.get(uri).body["Status"]["State"] != "Enabled"
     row.get_by_role("button", name="Resume").click()
-    expect(row.locator(".badge")).to_have_text("Enabled")
+    expect(row.locator(".badge").first).to_have_text("Enabled")
     row.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(row).to_have_count(0)

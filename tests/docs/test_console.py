@@ -22,7 +22,7 @@ def rows(heading: str) -> list[str]:
 
 def test_every_path_is_told() -> None:
     app = web.Application()
-    Console(None, None, "").mount(app)  # type: ignore[arg-type]
+    Console(None, None, None, "").mount(app)  # type: ignore[arg-type]
     served = {resource.canonical.replace("{name}", "{file}") for resource in app.router.resources()}
     assert set(rows("path")) == served
     assert frame.HOME in PAGE

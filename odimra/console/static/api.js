@@ -54,13 +54,16 @@ export function worded(body, status) {
   const error = body && body.error;
   const details = error && error["@Message.ExtendedInfo"];
   if (details && details.length) return details.map((one) => one.Message).join(" ");
-  return (error && error.message) || (body && body.message) || `The service answers ${status}.`;
+  // An OperationResult of the bulk scripts' face, wrapped as that wraps things.
+  const result = body && body.object && body.object.message;
+  const said = (error && error.message) || (body && body.message) || (result && (result.value || result));
+  return typeof said === "string" ? said : `The service answers ${status}.`;
 }
 
-export async function ask(method, path, body, { signal, headers = {} } = {}) {
+export async function ask(method, path, body, { signal, headers = {}, type = "application/json" } = {}) {
   const given = { Accept: "application/json", ...headers };
   if (session) given["X-Auth-Token"] = session.token;
-  if (body !== undefined) given["Content-Type"] = "application/json";
+  if (body !== undefined) given["Content-Type"] = type;
   const used = session;
   let response;
   let text;
@@ -68,7 +71,7 @@ export async function ask(method, path, body, { signal, headers = {} } = {}) {
     response = await fetch(path, {
       method,
       headers: given,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       // Neither cookies nor what the browser remembers of HTTP Basic, and no window asking for it.
       credentials: "omit",
       cache: "no-store",

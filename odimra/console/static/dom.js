@@ -14,6 +14,16 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Make an element of SVG; all properties are attributes. */
+export function g(tag, properties = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value !== null && value !== undefined && value !== false) element.setAttribute(name, String(value));
+  }
+  add(element, children);
+  return element;
+}
+
 export function add(element, children) {
   for (const child of children.flat()) {
     if (child !== null && child !== undefined && child !== false) element.append(child);

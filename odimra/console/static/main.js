@@ -1,12 +1,17 @@
 // The frame of the page: who is there, which view is shown, and whether the service answers.
 
 import { ask, current, logout, signals } from "./api.js";
+import { showBulk } from "./bulk.js";
+import { showCharts } from "./charts.js";
 import { h, replace, say } from "./dom.js";
 import { showEvents } from "./events.js";
 import { showJobs } from "./jobs.js";
 import { showLogin } from "./login.js";
+import { showRating } from "./rating.js";
+import { showScans } from "./scans.js";
 import { showSources } from "./sources.js";
 import { stream } from "./stream.js";
+import { showSubmitted } from "./submitted.js";
 import { showSubscriptions } from "./subscriptions.js";
 import { showSystems } from "./systems.js";
 import { showTask } from "./task.js";
@@ -14,9 +19,14 @@ import { showTasks } from "./tasks.js";
 
 const VIEWS = [
   ["tasks", "Tasks", (main, asked) => (asked.parts.length ? showTask : showTasks)(main, asked)],
+  ["charts", "Charts", showCharts],
   ["events", "Events", showEvents],
   ["subscriptions", "Subscriptions", showSubscriptions],
   ["jobs", "Jobs", showJobs],
+  ["submitted", "Submitted", showSubmitted],
+  ["scans", "Scans", showScans],
+  ["bulk", "Bulk", showBulk],
+  ["rating", "Rating", showRating],
   ["systems", "Systems", showSystems],
   ["sources", "Sources", showSources],
 ];

@@ -6,8 +6,11 @@ import { keepFresh } from "./stream.js";
 
 const SIZE = 50;
 
-/** A table of a collection. `row(member)` makes its cells; `columns` are names, `wide` after a space. */
-export function members({ uri, caption, columns, row, concerns, every = 10000, empty = "There are none." }) {
+/**
+ * A table of a collection. `row(member, more)` makes its cells, `more` being what `also()` resolves to; `columns` are
+ * names, `wide` after a space.
+ */
+export function members({ uri, caption, columns, row, concerns, every = 10000, empty = "There are none.", also = () => null }) {
   let skip = 0;
   let shown = "";
   const body = h("tbody", {});
@@ -19,14 +22,14 @@ export function members({ uri, caption, columns, row, concerns, every = 10000, e
   const pager = h("nav", { class: "pager", "aria-label": `Pages of ${caption}` }, back, next, where);
   async function load() {
     try {
-      const found = await get(`${uri}?$expand=.&$top=${SIZE}&$skip=${skip}`);
+      const [found, more] = await Promise.all([get(`${uri}?$expand=.&$top=${SIZE}&$skip=${skip}`), also()]);
       const total = found["Members@odata.count"];
-      const text = JSON.stringify(found.Members);
+      const text = JSON.stringify([found.Members, more]);
       // A row under the pointer or the focus is not made anew for nothing.
       if (text !== shown) {
         shown = text;
         const held = document.activeElement && document.activeElement.dataset.key;
-        replace(body, found.Members.map((one) => h("tr", { "data-uri": one["@odata.id"] }, row(one))));
+        replace(body, found.Members.map((one) => h("tr", { "data-uri": one["@odata.id"] }, row(one, more))));
         if (held) for (const one of body.querySelectorAll("[data-key]")) if (one.dataset.key === held) one.focus();
       }
       say(none, total ? "" : empty);

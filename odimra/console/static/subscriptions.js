@@ -1,7 +1,7 @@
 // Who is told of events.
 
-import { call } from "./api.js";
-import { h, replace, tell } from "./dom.js";
+import { call, get } from "./api.js";
+import { count, duration, h, replace, tell, time } from "./dom.js";
 import { members } from "./members.js";
 import { remove } from "./sources.js";
 import { origin } from "./stream.js";
@@ -19,7 +19,21 @@ export async function act(action, what, done) {
   done();
 }
 
-function row(one, done) {
+/** Where a delivery stands: how far behind, and what went wrong. */
+function delivery(one) {
+  if (!one) return ["–"];
+  const behind = one.behind
+    ? `${count(one.behind)}${one.more ? " or more" : ""} behind, for ${duration(one.age_seconds * 1000)}`
+    : "up to date";
+  const trouble = one.failures > 0;
+  return [
+    h("span", { class: `badge ${trouble ? "bad" : one.age_seconds > 10 ? "warn" : "good"}` }, trouble ? one.failures === 1 ? "failed once" : `failed ${count(one.failures)} times` : behind),
+    trouble && h("span", { class: "under" }, `${behind}; next try ${time(one.next_try)}`),
+    one.wrong && h("span", { class: "under" }, `${trouble ? "" : "last failure "}${time(one.wrong_at)}: ${one.wrong}`),
+  ];
+}
+
+function row(one, deliveries, done) {
   const uri = one["@odata.id"];
   const state = (one.Status && one.Status.State) || "";
   const actions = one.Actions || {};
@@ -31,6 +45,7 @@ function row(one, done) {
   return [
     h("td", {}, h("strong", {}, name), h("span", { class: "under" }, one.Context || one.Id)),
     h("td", {}, h("span", { class: `badge ${held ? "hold" : "good"}` }, state)),
+    h("td", {}, delivery(deliveries[one.Id])),
     h("td", { class: "wide" }, one.SubscriptionType === "SSE" ? "stream" : one.DeliveryRetryPolicy || ""),
     h("td", { class: "wide" }, asked.join(", ") || "everything"),
     h("td", {}, h("span", { class: "buttons" },
@@ -45,9 +60,10 @@ function row(one, done) {
 
 export function showSubscriptions(main) {
   const list = members({
-    uri: SUBSCRIPTIONS, caption: "Subscriptions", row: (one) => row(one, () => list.load().catch(() => {})),
-    columns: ["Destination", "State", "When it fails wide", "Told of wide", "Actions"],
-    concerns: (event) => origin(event).startsWith(SUBSCRIPTIONS), every: 5000,
+    uri: SUBSCRIPTIONS, caption: "Subscriptions", row: (one, found) => row(one, found.deliveries, () => list.load().catch(() => {})),
+    also: () => get("/console/api/deliveries"),
+    columns: ["Destination", "State", "Delivery", "When it fails wide", "Told of wide", "Actions"],
+    concerns: (event) => origin(event).startsWith(SUBSCRIPTIONS), every: 3000,
   });
   replace(main, h("h1", { tabindex: "-1" }, "Subscriptions"), list.element);
   return list.end;

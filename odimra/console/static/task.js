@@ -3,6 +3,7 @@
 import { ask, call, get, worded } from "./api.js";
 import { h, replace, say, tell, time } from "./dom.js";
 import { question } from "./dialogs.js";
+import { Output } from "./output.js";
 import { isFinal, lasted, mood } from "./rows.js";
 import { keepFresh, origin } from "./stream.js";
 import { TaskTable } from "./tasks.js";
@@ -51,6 +52,7 @@ export function showTask(main, { parts }) {
   const show = h("button", { type: "button", onclick: showResult }, "Show the result");
   const subs = h("section", { hidden: true, "aria-label": "Sub-tasks" });
   let table = null;
+  let output = null;
   let task = null;
   let row = null;
   let kept = {};
@@ -79,7 +81,12 @@ export function showTask(main, { parts }) {
       replace(subs, h("h2", {}, "Sub-tasks"), table.element);
       table.table.querySelector("caption").className = "hidden";
     }
+    if (row.kind === "bulk-script" && !output) {
+      output = new Output(id);
+      subs.after(output.element);
+    }
     if (table) await table.load();
+    if (output) await output.load();
   }
 
   function render() {
