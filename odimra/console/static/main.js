@@ -46,6 +46,16 @@ function end() {
   if ($("dialog").open) $("dialog").close();
 }
 
+function mark(name, title) {
+  const nav = $("nav");
+  if (!nav.firstChild) for (const [one, text] of VIEWS) nav.append(h("a", { href: `#/${one}` }, text));
+  VIEWS.forEach(([one], at) => {
+    if (one === name) nav.children[at].setAttribute("aria-current", "page");
+    else nav.children[at].removeAttribute("aria-current");
+  });
+  document.title = `${title} – odimra`;
+}
+
 function show(focus) {
   end();
   if (!current()) {
@@ -56,13 +66,14 @@ function show(focus) {
   say($("user"), current().user);
   const where = asked();
   const [name, title, view] = VIEWS.find(([one]) => one === where.name) || VIEWS[0];
-  replace($("nav"), VIEWS.map(([one, text]) =>
-    h("a", { href: `#/${one}`, "aria-current": one === name ? "page" : null }, text)));
-  document.title = `${title} – odimra`;
-  leave = view($("main"), where);
-  // Who hears the page instead of seeing it is told that it is another one.
-  const heading = $("main").querySelector("h1");
-  if (focus && heading) heading.focus();
+  const settle = () => {
+    mark(name, title);
+    // Who hears the page instead of seeing it is told that it is another one.
+    const heading = $("main").querySelector("h1");
+    if (focus && heading) heading.focus();
+  };
+  leave = view($("main"), { ...where, settle });
+  if (!leave.later) settle();
 }
 
 function outside(why) {

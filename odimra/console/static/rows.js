@@ -35,24 +35,23 @@ export const COLUMNS = [
   ["lasted", "Duration", (task) => (task.ended ? Date.parse(task.ended) : now()) - Date.parse(task.started), false],
 ];
 
+// Made once and copied: a page of rows is made of hundreds of elements.
+const PATTERN = h(
+  "tr", {},
+  h("td", {}, h("a", {}), h("span", { class: "under" })),
+  h("td", {}, h("span", {})),
+  h("td", { class: "bar" }, h("progress", { max: 100, value: 0, "aria-label": "Progress" }), h("span", { class: "percent" })),
+  h("td", { class: "wide" }), h("td", { class: "wide" }), h("td", { class: "wide number" }), h("td", { class: "wide number" }),
+);
+
 class Row {
   constructor() {
-    this.link = h("a", {});
-    this.under = h("span", { class: "under" });
-    this.state = h("span", {});
-    this.bar = h("progress", { max: 100, value: 0, "aria-label": "Progress" });
-    this.percent = h("span", { class: "percent" });
-    this.kind = h("td", { class: "wide" });
-    this.owner = h("td", { class: "wide" });
-    this.started = h("td", { class: "wide number" });
-    this.lasted = h("td", { class: "wide number" });
-    this.element = h(
-      "tr", {},
-      h("td", {}, this.link, this.under),
-      h("td", {}, this.state),
-      h("td", { class: "bar" }, this.bar, this.percent),
-      this.kind, this.owner, this.started, this.lasted,
-    );
+    this.element = PATTERN.cloneNode(true);
+    const [name, state, bar, kind, owner, started, lasted] = this.element.children;
+    [this.link, this.under] = name.children;
+    [this.state] = state.children;
+    [this.bar, this.percent] = bar.children;
+    Object.assign(this, { kind, owner, started, lasted });
   }
 
   show(task) {

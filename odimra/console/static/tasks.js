@@ -12,6 +12,8 @@ const STATES = [
   ["Suspended,Interrupted", "held"], ["Completed", "Completed"], ["Exception", "Exception"],
   ["Cancelling,Stopping", "ending"], ["Cancelled", "Cancelled"],
 ];
+// How long the view before may stay while the first rows are on their way, in milliseconds.
+const PATIENCE = 150;
 const SIZES = [["25", "25"], ["50", "50"], ["100", "100"], ["200", "200"]];
 
 /** A table of tasks with pages; `fixed` are parameters that are always asked with. */
@@ -54,7 +56,7 @@ export class TaskTable {
     for (const [name, text, , narrow] of COLUMNS) {
       const arrow = h("span", { class: "arrow", "aria-hidden": "true" });
       const sort = h("button", { type: "button", class: "sort", onclick: () => this.sort(name) }, text, arrow);
-      const cell = h("th", { scope: "col", class: narrow ? null : "wide" }, sort);
+      const cell = h("th", { scope: "col", class: narrow ? null : "wide", "data-name": name }, sort);
       this.heads.set(name, [cell, arrow]);
       line.append(cell);
     }
@@ -127,14 +129,20 @@ export class TaskTable {
     this.first.disabled = this.back.disabled = this.skip === 0;
     this.next.disabled = !more;
     this.last.disabled = !more || this.filtered;
+    if (this.shows) this.shows();
   }
 }
 
-export function showTasks(main, { query }) {
+export function showTasks(main, { query, settle }) {
   const parameters = new URLSearchParams(query);
+  let written = 0;
   const write = () => {
-    const text = parameters.toString();
-    history.replaceState(null, "", text ? `#/tasks?${text}` : "#/tasks");
+    clearTimeout(written);
+    // Later: the browser is busy with it for as long as with the rows.
+    written = setTimeout(() => {
+      const text = parameters.toString();
+      history.replaceState(null, "", text ? `#/tasks?${text}` : "#/tasks");
+    }, 100);
   };
   const table = new TaskTable({ parameters, changed: write, caption: "Tasks" });
   table.table.querySelector("caption").className = "hidden";
@@ -156,13 +164,24 @@ export function showTasks(main, { query }) {
     clearTimeout(timer);
     timer = setTimeout(() => { parameters.delete("skip"); table.trail = []; write(); load().catch(() => {}); }, wait);
   };
-  // Asked before the rest is built: it is what takes the time.
-  load().catch(() => {});
+  // Asked before the rest is built, which stands there with its first rows: to lay it out twice takes longer
+  // than to wait for them. Not for long, though.
+  let placed = false;
+  let late = 0;
+  const place = () => {
+    clearTimeout(late);
+    if (placed) return;
+    placed = true;
+    replace(main, ...content);
+    // Behind the first rows: to focus something lays all of it out.
+    setTimeout(settle, 0);
+  };
+  table.shows = place;
+  load().catch(place);
   const input = (name) => h("input", {
     type: "search", value: parameters.get(name) || "", oninput: set(name, 300), autocapitalize: "none", spellcheck: "false",
   });
-  replace(
-    main,
+  const content = [
     h("h1", { tabindex: "-1" }, "Tasks"),
     h("form", { class: "filters", role: "search", "aria-label": "Tasks", onsubmit: (event) => event.preventDefault() },
       field("State", select(STATES, parameters.get("state") || "", { onchange: set("state", 0) })),
@@ -172,8 +191,16 @@ export function showTasks(main, { query }) {
       field("Rows", select(SIZES, parameters.get("top") || "50", { onchange: set("top", 0) }))),
     trouble,
     table.element,
-  );
+  ];
+  late = setTimeout(place, PATIENCE);
   const tick = setInterval(() => table.rows.tick(), 1000);
   const fresh = keepFresh(load, (event) => origin(event).startsWith(TASKS), 5000);
-  return () => { clearInterval(tick); clearTimeout(timer); fresh(); };
+  const end = () => {
+    placed = true;
+    [timer, written, late].forEach(clearTimeout);
+    clearInterval(tick);
+    fresh();
+  };
+  end.later = true;
+  return end;
 }
