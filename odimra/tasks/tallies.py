@@ -7,6 +7,7 @@ there are. Called by the console and by what is told to those who watch the serv
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
 from odimra.store import Store
 from odimra.tasks import history
@@ -14,6 +15,15 @@ from odimra.tasks.history import Span
 from odimra.tasks.tasks import Tasks
 
 MINUTE = 60_000
+
+
+@dataclass(slots=True)
+class Totals:
+    """Tasks that began to work by kind, that ended by kind and state, milliseconds by kind."""
+
+    began: dict[str, int] = field(default_factory=dict)
+    ended: dict[tuple[str, str], int] = field(default_factory=dict)
+    took_ms: dict[str, int] = field(default_factory=dict)
 
 
 class Tallies:
@@ -32,6 +42,20 @@ class Tallies:
             if int(value) > 0:
                 counts[kind, state] = int(value)
         return counts
+
+    async def totals(self) -> Totals:
+        """Return what has been counted since the store is there."""
+        totals = Totals()
+        for name, value in (await self._hash(self._store.keys.of("totals"))).items():
+            what, _, rest = name.decode().partition(" ")
+            if what == "began":
+                totals.began[rest] = int(value)
+            elif what == "took":
+                totals.took_ms[rest] = int(value)
+            elif what == "ended":
+                state, _, kind = rest.partition(" ")
+                totals.ended[kind, state] = int(value)
+        return totals
 
     async def history(self, minutes: int, step: int) -> tuple[int, list[Span]]:
         """Return the last ``minutes``, together ``step`` at a time, with when the first began.

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from odimra import trail
 from odimra.clock import Clock
 from odimra.store import NEWS, Script, Store
 from odimra.store.scripts import text
@@ -199,6 +200,8 @@ class Tasks:
             "queue": new.queue or None,
             "queue_limit": new.queue_limit or None,
             "run_of": new.run_of or None,
+            # Of a sub-task it is what its parent was begun by.
+            "request": trail.request_id.get() or None,
         }
         fields: list[str] = []
         for name, value in values.items():

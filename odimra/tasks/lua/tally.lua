@@ -12,6 +12,9 @@ local function note(field)
   if redis.call('HINCRBY', key, field, 1) == 1 then redis.call('EXPIRE', key, HISTORY_KEPT) end
 end
 
+-- What has ever been counted, for those who look at how it grows.
+local function add_total(field, number) redis.call('HINCRBY', root .. 'totals', field, number) end
+
 local WAITS = {New = true, Pending = true}
 -- States in which a task that has waited works.
 local WORKS = {Starting = true, Running = true, Service = true}
@@ -24,10 +27,15 @@ local function tally(kind, before, after, started)
   end
   if not after then return end
   redis.call('HINCRBY', counts, after .. ' ' .. kind, 1)
-  if WAITS[before] and WORKS[after] then note('began ' .. kind) end
+  if WAITS[before] and WORKS[after] then
+    note('began ' .. kind)
+    add_total('began ' .. kind, 1)
+  end
   if before and FINAL[after] then
     note('ended ' .. after .. ' ' .. kind)
     local took = math.max(0, now - tonumber(started))
+    add_total('ended ' .. after .. ' ' .. kind, 1)
+    add_total('took ' .. kind, took)
     note('took ' .. math.floor(BUCKETS * math.log(took + 1) / math.log(2) + 1e-9) .. ' ' .. kind)
   end
 end
