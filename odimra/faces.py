@@ -40,6 +40,9 @@ from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
 from odimra.many import AGGREGATES
+from odimra.metrics.board import Board
+from odimra.metrics.facts import Facts
+from odimra.metrics.frame import Watching
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -53,6 +56,7 @@ from odimra.options import (
     frame_options,
     job_manager_options,
     listening_options,
+    metrics_options,
     midpoint_options,
     push_options,
     query_options,
@@ -239,6 +243,7 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
     console(house).mount(app)
+    watching(house).mount(app)
     app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
@@ -252,6 +257,20 @@ def console(house: House) -> Console:
         Figures(Tallies(house.tasks), Backlogs(house.store, house.subscriptions)),
         house.access,
         house.settings.http.public_url,
+    )
+
+
+def watching(house: House) -> Watching:
+    """Return what is told to those who watch the service."""
+    facts = Facts(
+        house.store,
+        Tallies(house.tasks),
+        Backlogs(house.store, house.subscriptions),
+        house.streams,
+        house.sources,
+    )
+    return Watching(
+        Board(house.store), facts, house.store, house.access, metrics_options(house.settings)
     )
 
 
