@@ -123,7 +123,8 @@ async def restore(
         if mark.format != UNFINISHED:
             if not over and not await archive.empty():
                 raise StorageFailed("the store is not empty: --replace removes what is in it first")
-            await form.move(mark.format, UNFINISHED)
+            if not await form.move(mark.format, UNFINISHED):
+                raise StorageFailed("somebody else works on this store: nothing was changed")
         await archive.clear()
         await archive.read(source, progress)
         await form.move(UNFINISHED, header.format)
