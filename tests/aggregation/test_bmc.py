@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from odimra import trail
 from odimra.aggregation.bmc import (
@@ -42,7 +43,7 @@ async def test_a_bmc_is_told_the_id_of_the_request(bmc: Bmc, strange: StrangeBmc
     await bmc.ask("POST", RESET, {"ResetType": "On"})
     trail.request_id.reset(asked)
     await bmc.get(SYSTEM)
-    ids = [one.headers.get(trail.HEADER) for one in strange.heard]
+    ids = [CIMultiDict(one.headers).get(trail.HEADER) for one in strange.heard]
     assert ids[-2:] == ["ticket-4711", None]
 
 
