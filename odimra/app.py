@@ -16,6 +16,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+import odimra
+from odimra import measures, tracing
 from odimra.access import (
     Access,
     PasswordRejected,
@@ -55,6 +57,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
     """Serve the API until cancelled; several processes share the port."""
     # Many systems allow 1,024 open files until a process asks for more.
     make_room(settings.events.max_streams + ORDINARY_CONNECTIONS)
+    trace(settings)
     async with build(settings, store_url) as house:
         await fit(house, asyncio.Event())
         await first_start(house)
@@ -85,6 +88,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
         finally:
             await runner.cleanup()
             await ended(telling)
+            tracing.disable()
 
 
 async def tell(house: House) -> None:
@@ -104,6 +108,16 @@ async def identity(store: Store) -> str:
     await store.call("HSETNX", key, "uuid", str(uuid.uuid4()))
     found: bytes = await store.call("HGET", key, "uuid")
     return found.decode()
+
+
+def trace(settings: Settings) -> None:
+    """Begin to send spans, if the settings say where to."""
+    endpoint = settings.metrics.otlp_endpoint
+    if endpoint:
+        try:
+            tracing.enable(endpoint, measures.process, odimra.__version__)
+        except tracing.CannotTrace as error:
+            cannot_start(str(error))
 
 
 async def fit(house: House, stop: asyncio.Event) -> None:
@@ -173,6 +187,7 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     stop = asyncio.Event()
     # Not cancellation: what runs may end, or is handed back in good order.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    trace(settings)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
         # What is shown of the service itself no machine shows: none is needed here.
         attach_machines(house, "")
@@ -188,6 +203,7 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
         await forgetting
         keeping.cancel()
         telling.cancel()
+    tracing.disable()
 
 
 async def serve_events(settings: Settings, store_url: str) -> None:

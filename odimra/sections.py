@@ -254,6 +254,7 @@ class MetricsSettings:
 
     without_login: str
     publish_seconds: float
+    otlp_endpoint: str
 
 
 @dataclass(frozen=True, slots=True)

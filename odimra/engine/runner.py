@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from odimra import measures, trail
+from odimra import measures, tracing, trail
 from odimra.clock import Clock
 from odimra.engine.context import JobCancelled, JobContext, JobSuspended
 from odimra.engine.registry import Outcome, Registry, UnknownKind
@@ -85,8 +85,10 @@ class Runner:
         ids = trail.task_id.set(task.id), trail.request_id.set(task.request or task.id)
         measures.SLOTS_BUSY.inc()
         log.info("begins to work: %s", kind)
+        told = {"odimra.task": task.id, "odimra.request": task.request}
         try:
-            await self._work(kind, JobContext(self._tasks, task, self._clock))
+            with tracing.span(f"run {kind}", "consumer", task.trace, told):
+                await self._work(kind, JobContext(self._tasks, task, self._clock))
         finally:
             self._running.pop(handover, None)
             measures.SLOTS_BUSY.dec()
@@ -139,6 +141,8 @@ class Runner:
             try:
                 await job.finish(outcome)
                 log.info("has ended: %s", outcome.state)
+                if outcome.state == states.EXCEPTION:
+                    tracing.fail_current(outcome.state)
             except ResultTooLong as error:
                 log.error("%s", error)
                 await job.finish(Outcome(states.EXCEPTION, Result(507), (TOO_LONG,)))

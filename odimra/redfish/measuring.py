@@ -13,7 +13,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from odimra import trail
+from odimra import tracing, trail
 from odimra.measures import UNMATCHED
 from odimra.measures import request as note
 
@@ -47,6 +47,29 @@ class Measured:
         self._handler = handler
         self._quick = quick
 
+    async def _answered(self, request: BaseRequest) -> web.StreamResponse:
+        parent = request.headers.get(tracing.HEADER, "")
+        with tracing.span(request.method, "server", parent) as span:
+            try:
+                response = await self._handler(request)
+            except web.HTTPException as error:
+                # aiohttp answers with what was raised.
+                response = error
+            if span is not None:
+                route = route_of(request)
+                span.update_name(f"{request.method} {route}")
+                span.set_attributes(
+                    {
+                        "http.request.method": request.method,
+                        "http.route": route,
+                        "http.response.status_code": response.status,
+                        "odimra.request": trail.request_id.get(),
+                    }
+                )
+                if response.status >= 500:
+                    tracing.failed(span, str(response.status))
+        return response
+
     async def __call__(self, request: BaseRequest) -> web.StreamResponse:
         """Answer a request, and note it."""
         began = perf_counter()
@@ -58,11 +81,7 @@ class Measured:
         own = given or trail.fresh()
         # A connection serves one request after the other, and each has its own.
         trail.request_id.set(own)
-        try:
-            response = await self._handler(request)
-        except web.HTTPException as error:
-            # aiohttp answers with what was raised.
-            response = error
+        response = await self._answered(request)
         took = perf_counter() - began
         method, status = request.method, response.status
         # A stream of events ends when somebody leaves: that is no time it took to answer.

@@ -207,7 +207,8 @@ class Guard:
 class Task:
     """A task as it is stored. Times in milliseconds since the epoch, percentages 0 to 100.
 
-    ``request`` is the id of the request that began it, until it has ended (:mod:`odimra.trail`).
+    ``request`` is the id of the request that began it (:mod:`odimra.trail`), ``trace`` its span
+    (:mod:`odimra.tracing`), both until it has ended.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Task:
     monitor_gone: bool = False
     run_of: str = ""
     request: str = ""
+    trace: str = ""
 
     @property
     def final(self) -> bool:
@@ -289,6 +291,7 @@ class Task:
             monitor_gone="monitor_gone" in text,
             run_of=text.get("run_of", ""),
             request=text.get("request", ""),
+            trace=text.get("trace", ""),
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from odimra import trail
+from odimra import tracing, trail
 from odimra.clock import Clock
 from odimra.store import NEWS, Script, Store
 from odimra.store.scripts import text
@@ -202,6 +202,7 @@ class Tasks:
             "run_of": new.run_of or None,
             # Of a sub-task it is what its parent was begun by.
             "request": trail.request_id.get() or None,
+            "trace": tracing.current() or None,
         }
         fields: list[str] = []
         for name, value in values.items():

@@ -21,7 +21,7 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from odimra import trail
+from odimra import tracing, trail
 from odimra.aggregation.bmc.errors import BadAnswer, CertificateRefused, Unreachable
 from odimra.measures import BMC_REQUESTS
 
@@ -125,8 +125,17 @@ class Wire:
         began = perf_counter()
         outcome = "bad"
         try:
-            answer = await self._exchange(method, at, body, headers, tls)
-            outcome = f"{answer.status // 100}xx"
+            parts = urlsplit(at)
+            told: dict[str, str | int] = {
+                "http.request.method": method,
+                "server.address": parts.hostname or "",
+                "url.path": parts.path,
+            }
+            with tracing.span(f"{method} BMC", "client", "", told) as span:
+                answer = await self._exchange(method, at, body, headers, tls)
+                outcome = f"{answer.status // 100}xx"
+                if span is not None:
+                    span.set_attribute("http.response.status_code", answer.status)
             return answer
         except Unreachable:
             outcome = "unreachable"
@@ -158,6 +167,7 @@ class Wire:
         given: CIMultiDict[str] = CIMultiDict(headers or {})
         if (asked := trail.request_id.get()) and trail.HEADER not in given:
             given[trail.HEADER] = asked
+        tracing.inject(given)
         data = None
         if body is not None:
             data = orjson.dumps(body)

@@ -251,7 +251,7 @@ local function finish(id, key, t, c, state)
   redis.call('ZREM', root .. 'queue:due', id)
   drop(key, 'scratch')
   redis.call('HDEL', key, 'checkpoint', 'desired', 'waiting_on', 'severity',
-    'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch', 'request')
+    'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch', 'request', 'trace')
   -- What is run again needs what it was made from, and numbers its hand-overs on.
   if redis.call('HEXISTS', key, 'again') == 0 then redis.call('HDEL', key, 'args', 'submission') end
   if not parent then
