@@ -24,6 +24,7 @@ import yaml
 
 from odimra import child, logs, transfer, users
 from odimra.certificates import BadCertificate
+from odimra.client.lazy import ClientGroup
 from odimra.config import BadConfiguration, Settings, load, masked
 from odimra.doctor import Finding, examine
 from odimra.store.embedded import EmbeddedStoreError
@@ -70,7 +71,7 @@ def _settings(file: str | None, flags: dict[str, Any]) -> Settings:
         sys.exit(EXIT_CONFIGURATION)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ClientGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="odimra")
 def main() -> None:
     """Run a Redfish TaskService that really runs long operations."""

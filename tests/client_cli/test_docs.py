@@ -1,0 +1,78 @@
+"""What docs/cli.md says of the commands that ask a service."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from odimra.client import errors, profiles, secrets
+from odimra.client.lazy import COMMANDS
+from tests.support.service import CHECKOUT, clean_environment
+
+PAGE = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
+
+
+def section(heading: str) -> str:
+    found = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert found, heading
+    return found
+
+
+def subclasses(kind: type[errors.ClientError]) -> list[type[errors.ClientError]]:
+    return [kind, *(one for sub in kind.__subclasses__() for one in subclasses(sub))]
+
+
+def test_every_exit_code_is_told_with_its_name() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", section("Exit codes of commands that ask"), re.M)
+    told = {int(code): set(re.findall("`([a-z-]+)`", names)) for code, names in rows}
+    kinds: defaultdict[int, set[str]] = defaultdict(set)
+    for kind in subclasses(errors.ClientError):
+        kinds[kind.code].add(kind.kind)
+    assert told == {0: set(), errors.INTERRUPTED: set(), **kinds}
+
+
+def test_every_variable_is_told() -> None:
+    told = set(re.findall(r"^\| `(ODIMRA_\w+)`", section("Profiles"), re.M))
+    known = {*profiles.VARIABLES.values(), secrets.PASSWORD, secrets.TOKEN, "ODIMRA_WAIT"}
+    assert told == known
+
+
+def test_the_service_loads_nothing_of_the_client() -> None:
+    """Each process of a service imports the command line; it pays for none of these."""
+    code = (
+        "import sys; import odimra.cli;"
+        "print([name for name in sys.modules if name.startswith(('odimra.client.', 'rich', "
+        "'keyring')) and name != 'odimra.client.lazy'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(PYTHONPATH=str(CHECKOUT)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_shells_complete_the_commands(tmp_path: Path) -> None:
+    def completed(words: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "odimra"],
+            env=clean_environment(
+                PYTHONPATH=str(CHECKOUT),
+                _ODIMRA_COMPLETE="bash_complete",
+                COMP_WORDS=f"odimra {words}",
+                COMP_CWORD=str(len(words.split(" "))),
+            ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert set(COMMANDS) <= set(completed(""))
+    assert {"list", "show", "watch", "cancel", "delete"} == set(completed("task "))
+    assert completed("task list --st") == ["--state"]
