@@ -123,7 +123,7 @@ def _redfish(error: dict[str, Any]) -> tuple[str, str]:
 
 def _operation_result(body: dict[str, Any]) -> str:
     """midPoint's: the message of the innermost one is the reason."""
-    result = body.get("operationResult", body.get("@object", body))
+    result = body.get("object", body)
     found = ""
     while isinstance(result, dict):
         found = str(result.get("message") or found)

@@ -16,6 +16,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logout": ("login", "End the session, and forget the password."),
     "task": ("task", "List, watch and end tasks."),
     "system": ("system", "List, show and reset the machines."),
+    "update": ("update", "Update firmware."),
+    "source": ("source", "Add, list and remove BMCs behind the service."),
+    "aggregate": ("aggregate", "Make groups of systems, and reset them."),
+    "subscription": ("subscription", "Add, list and remove subscriptions to events."),
 }
 
 

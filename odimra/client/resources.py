@@ -8,7 +8,9 @@ from urllib.parse import quote
 import click
 
 from odimra.client.answers import path_of
-from odimra.client.errors import BadUsage
+from odimra.client.errors import BadUsage, NotFound
+from odimra.client.http import Api
+from odimra.client.tasks import members
 
 SYSTEMS = "/redfish/v1/Systems"
 AGGREGATION = "/redfish/v1/AggregationService"
@@ -71,3 +73,20 @@ def in_batches(reset_type: str, batch: int | None, delay: int | None) -> dict[st
     if delay is not None:
         body["DelayBetweenBatchesInSeconds"] = delay
     return body
+
+
+async def find(api: Api, collection: str, name: str) -> dict[str, Any]:
+    """Return a member by its id, a link to it, or its Name if only one has it.
+
+    Raises :class:`NotFound`, and :class:`BadUsage` for a name of several.
+    """
+    try:
+        return await api.read(path(collection, name))
+    except NotFound as missing:
+        named = [one async for one in members(api, collection) if one.get("Name") == name]
+        if not named:
+            raise missing from None
+        if len(named) > 1:
+            ids = ", ".join(str(one["Id"]) for one in named)
+            raise BadUsage(f'{len(named)} have the name "{name}"', f"say which: {ids}") from None
+        return named[0]

@@ -58,7 +58,8 @@ def task_path(text: str) -> str:
 
 def _full(one: str) -> str:
     """Return the id of a task that was named as midPoint and Data One do."""
-    return f"task{one}" if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one) else one
+    bare = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?", one)
+    return f"task{one}" if bare else one
 
 
 def name_of(task: dict[str, Any]) -> str:

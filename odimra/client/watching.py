@@ -53,12 +53,20 @@ async def _end(remote: Remote, path: str, shown: Any) -> Seen | ClientError:
         return error
 
 
-async def started(remote: Remote, answer: Answer, watch: bool, what: str) -> None:
-    """Tell of the task that a request has started, and watch it if that is wanted."""
-    task = started_task(answer)
+async def started(
+    remote: Remote, answer: Answer | str, watch: bool, what: str, record: Any = None
+) -> None:
+    """Tell of the task that a request has started, and watch it if that is wanted.
+
+    ``answer`` is the 202, or the name of the task. ``record`` is told in JSON in place of the task.
+    """
+    if isinstance(answer, str):
+        task = await remote.api.read(tasks.task_path(answer))
+    else:
+        task = started_task(answer)
     name = tasks.name_of(task)
     if not watch:
-        remote.out.done(f"{what}: {name}", task)
+        remote.out.done(f"{what}: {name}", record or task)
         if remote.out.for_people:
             remote.out.note(f"To watch it: odimra task watch {name}")
         return
