@@ -19,6 +19,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "update": ("update", "Update firmware."),
     "source": ("source", "Add, list and remove BMCs behind the service."),
     "aggregate": ("aggregate", "Make groups of systems, and reset them."),
+    "scan": ("scan", "Run scans over records, and look at them."),
+    "bulk": ("bulk", "Run bulk scripts, and follow their output."),
+    "reprocess": ("reprocess", "Have periods rated again."),
+    "job": ("job", "Submit jobs that are made once, and look at them."),
+    "events": ("events", "Follow the events."),
     "subscription": ("subscription", "Add, list and remove subscriptions to events."),
 }
 
