@@ -35,6 +35,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     raw: bytes
+    #: Whether the request was sent more than once until the answer came.
+    again: bool = False
 
     @property
     def text(self) -> str:

@@ -65,11 +65,11 @@ class Lines:
 
     def away(self, text: str) -> None:
         """Say that nobody answers."""
-        self._output.note(text)
+        self._output.away(text)
 
     def back(self) -> None:
         """Say that the service answers again."""
-        self._output.note("the service answers again")
+        self._output.back()
 
 
 class Bars:
@@ -108,7 +108,7 @@ class Bars:
 
     def away(self, text: str) -> None:
         """Say below the bars that nobody answers."""
-        self._note = plain(text)
+        self._note = plain(f"{text}; trying again")
 
     def back(self) -> None:
         """Say so no more."""

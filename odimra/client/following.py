@@ -18,8 +18,6 @@ from odimra.client.tasks import FINAL, members, name_of, reason
 #: Between two looks, in seconds; with many sub-tasks it takes longer.
 LOOK_SECONDS = 0.5
 SUB_TASKS_PER_SECOND = 400
-#: Statuses of a service that is being started or stopped, behind a proxy too.
-AWAY = (502, 503, 504)
 
 Json = dict[str, Any]
 

@@ -20,7 +20,7 @@ import aiohttp
 
 from odimra.client import answers, trust
 from odimra.client.answers import Answer
-from odimra.client.errors import AnswerLost, NotLoggedIn, NotReachable
+from odimra.client.errors import AnswerLost, NotLoggedIn, NotReachable, ServiceFailed
 from odimra.client.login import Login
 from odimra.client.profiles import Profile
 
@@ -113,7 +113,7 @@ class Api:
                 busy = answers.failure(answer, self._about(method, path))
                 await tries.wait(busy, answer.headers.get("Retry-After"))
                 continue
-            if method == "DELETE" and answer.status == 404 and tries.lost:
+            if method == "DELETE" and answer.status == 404 and (tries.lost or answer.again):
                 return answer
             if answer.status >= 400 and answer.status not in fine:
                 if answer.status == 401:
@@ -142,7 +142,11 @@ class Api:
     async def _send(
         self, method: str, path: str, seconds: float | None, more: dict[str, Any]
     ) -> Answer:
+        if not path.startswith("/"):
+            # Put behind a host it would name another one.
+            raise ServiceFailed(f"{path} is no path of a service")
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
+        sent: list[str] = []
         async with (
             self._translated(method, path),
             self._client.request(
@@ -150,10 +154,12 @@ class Api:
                 self.profile.url + path,
                 timeout=timeout,
                 allow_redirects=False,
+                trace_request_ctx=sent,
                 **more,
             ) as response,
         ):
-            return Answer(response.status, response.headers, await response.read())
+            raw = await response.read()
+            return Answer(response.status, response.headers, raw, again=len(sent) > 1)
 
     @asynccontextmanager
     async def stream(
@@ -221,6 +227,18 @@ class Api:
             ) from error
 
 
+def counting() -> aiohttp.TraceConfig:
+    """Return what notes each time that a request is sent: aiohttp repeats some of them itself."""
+
+    async def sent(_: Any, context: Any, params: aiohttp.TraceRequestHeadersSentParams) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx.append(params.method)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(sent)
+    return trace
+
+
 class WrongCertificate(NotReachable):
     """Whoever answers is not who is meant: asking again does not help."""
 
@@ -245,7 +263,7 @@ class _Tries:
             raise error
         self._count += 1
         if self._count > 1:
-            self._waiting.tell(f"{error}; trying again")
+            self._waiting.tell(str(error))
         await asyncio.sleep(min(pause, max(left, 0.05)))
 
 

@@ -10,6 +10,7 @@ import importlib
 
 import click
 
+CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: Name, module below :mod:`.commands` and help of each.
 COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("login", "Log in to a service, and keep its address as a profile."),
@@ -55,22 +56,7 @@ class ClientGroup(click.Group):
         with formatter.section("Commands that ask a service, here or elsewhere"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Say which commands look like one that is not there."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            raise _with_similar(self, ctx, args, error) from None
 
-
-def _with_similar(
-    group: click.Group, ctx: click.Context, args: list[str], error: click.UsageError
-) -> click.UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(args[0], group.list_commands(ctx), 3) if args else []
-    if not near or "No such command" not in error.message:
-        return error
-    return click.UsageError(f"{error.message} Did you mean {' or '.join(near)}?", ctx)
+def run() -> None:
+    """Run a command of the client, without what only a service needs; it is in ``sys.argv``."""
+    ClientGroup("odimra", context_settings=CONTEXT)(prog_name="odimra")

@@ -7,6 +7,7 @@ password in the keyring makes another one, or a person is asked.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import sys
 from collections.abc import Callable
@@ -35,6 +36,8 @@ class Login:
         self._secrets = secrets
         self._prompt = prompt
         self._session: Session | None = None
+        #: Of many requests that are refused at once, one makes the next session.
+        self._making = asyncio.Lock()
 
     async def proof(self, api: Api) -> dict[str, str]:
         """Return the headers that say who asks. Raises :class:`NotLoggedIn`."""
@@ -47,22 +50,26 @@ class Login:
                 )
             pair = f"{self._profile.account}:{self._secrets.given_password}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        if self._session is None:
-            self._session = self._secrets.session()
-        if self._session is None:
-            await self._again(api)
-        assert self._session is not None
-        return {HEADER: self._session.token}
+        async with self._making:
+            if self._session is None:
+                self._session = self._secrets.session()
+            if self._session is None:
+                await self._again(api)
+            assert self._session is not None
+            return {HEADER: self._session.token}
 
     async def refused(self, api: Api, proof: dict[str, str]) -> None:
         """Make another session, as the one of ``proof`` has ended. Raises :class:`NotLoggedIn`."""
         if "Authorization" in proof or self._secrets.given_token:
             raise self.ended()
-        kept = self._secrets.session()
-        if kept is not None and kept.token != proof[HEADER]:
-            self._session = kept  # another command has done so meanwhile
-            return
-        await self._again(api)
+        async with self._making:
+            if self._session is not None and self._session.token != proof[HEADER]:
+                return
+            kept = self._secrets.session()
+            if kept is not None and kept.token != proof[HEADER]:
+                self._session = kept  # another command has made it meanwhile
+                return
+            await self._again(api)
 
     async def _again(self, api: Api) -> None:
         password = self._secrets.password() if self._profile.account else None

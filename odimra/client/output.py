@@ -59,6 +59,7 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        self._away = ""
         self.console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
         self.aside = Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
@@ -113,6 +114,18 @@ class Output:
     def line(self, text: str) -> None:
         """Write a line as it is; control characters are for programs only."""
         click.echo(CONTROL.sub(" ", text) if self.console.is_terminal else text)
+
+    def away(self, text: str) -> None:
+        """Tell that nobody answers and that it is tried again: once, until :meth:`back`."""
+        if text != self._away:
+            self._away = text
+            self.note(f"{text}; trying again")
+
+    def back(self) -> None:
+        """Tell that the service answers again, if it was told that it did not."""
+        if self._away:
+            self._away = ""
+            self.note("the service answers again")
 
     def note(self, text: str) -> None:
         """Tell something beside the results."""

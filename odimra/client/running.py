@@ -17,7 +17,7 @@ import click
 
 from odimra.client import login, profiles, trust
 from odimra.client.errors import INTERRUPTED, ClientError
-from odimra.client.http import AGENT, Api, Waiting
+from odimra.client.http import AGENT, Api, Waiting, counting
 from odimra.client.output import Output, plain
 from odimra.client.profiles import Profile
 from odimra.client.secrets import Secrets
@@ -109,12 +109,12 @@ class opened:  # noqa: N801 - read as a word of the language, like contextlib's
             headers={"User-Agent": AGENT},
             # Cookies are nobody's proof here.
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
+            trace_configs=[counting()],
             read_bufsize=2**20,
         )
         prompt = ask if login.person() else None
         proof = login.Login(self._profile, self._secrets, prompt)
-        return Api(self._profile, proof, self._client, Waiting(self._wait, self._out.note))
+        return Api(self._profile, proof, self._client, Waiting(self._wait, self._out.away))
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()

@@ -8,6 +8,7 @@ when the user has logged out of the machine.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -39,12 +40,11 @@ class Secrets:
     def __init__(self, env: Mapping[str, str], profile: Profile) -> None:
         self._env = env
         self._who = f"{profile.account}@{profile.url}"
-        self._ring = _keyring()
 
-    @property
-    def keyring(self) -> bool:
-        """Whether there is a keyring that keeps anything."""
-        return self._ring is not None
+    @functools.cached_property
+    def _ring(self) -> KeyringBackend | None:
+        # Loaded when it is asked: a command with its password in the environment never does.
+        return _keyring()
 
     @property
     def keeps_sessions(self) -> bool:

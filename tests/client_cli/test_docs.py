@@ -57,6 +57,26 @@ def test_the_service_loads_nothing_of_the_client() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_that_asks_loads_nothing_of_the_service() -> None:
+    """It is called time and again; loading the store and the supervisor would be most of it."""
+    code = (
+        "import sys; sys.argv = ['odimra', 'task', 'list', '--help'];"
+        "from odimra.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith(('redis', 'uvloop', 'odimra.')) "
+        "and not name.startswith(('odimra.client', 'odimra.__main__'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(PYTHONPATH=str(CHECKOUT)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Usage: odimra task list" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_shells_complete_the_commands(tmp_path: Path) -> None:
     def completed(words: str) -> list[str]:
         done = subprocess.run(

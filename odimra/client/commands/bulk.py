@@ -92,7 +92,7 @@ async def _watch(remote: Remote, oid: str) -> None:
     while True:
         result = await _read(remote, f"{path}?offset={items}&maxSize={PAGE}", waiting)
         # Somebody was there: from now on it is waited for, as for any watched task.
-        waiting = Waiting(math.inf, remote.out.note)
+        waiting = Waiting(math.inf, remote.out.away)
         console = str(result.get("consoleOutput") or "")
         for line in console[told:].splitlines():
             _console(remote, line)
@@ -123,11 +123,12 @@ async def _read(remote: Remote, path: str, waiting: Waiting) -> dict[str, Any]:
     while True:
         try:
             body = await remote.api.read(path, headers=ACCEPT, waiting=waiting)
+            remote.out.back()
             return dict(body.get("object") or {})
         except ServiceFailed as error:
             if not math.isinf(waiting.seconds):
                 raise
-            remote.out.note(str(error))
+            remote.out.away(str(error))
             await asyncio.sleep(LOOK_SECONDS)
         except NotFound as error:
             raise NotFound(f"there is no run with outputs of that name: {error}") from None

@@ -64,8 +64,7 @@ async def _messages(remote: Remote, path: str, last: str) -> AsyncIterator[Messa
         headers = {"Last-Event-ID": last} if last else {}
         try:
             async with remote.api.stream(path, headers, SILENCE) as response:
-                if failures and give_up is None:
-                    remote.out.note("the service answers again")
+                remote.out.back()
                 give_up, failures = None, 0
                 reader = Reader()
                 async for chunk in response.content.iter_any():
@@ -80,7 +79,7 @@ async def _messages(remote: Remote, path: str, last: str) -> AsyncIterator[Messa
             if give_up is not None and time.monotonic() >= give_up:
                 raise
             why = str(error)
-        remote.out.note(f"{why}; trying again")
+        remote.out.away(why)
         await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
         failures += 1
 

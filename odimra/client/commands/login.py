@@ -92,6 +92,9 @@ async def _login(
         if old is not None and not export:
             # It would otherwise stay until its time is over, and count among those of the account.
             await api.plain("DELETE", old.uri, headers={proofs.HEADER: old.token})
+        if not (export or secrets.keeps_sessions):
+            # The password was right, which is all that there was to find out.
+            await api.plain("DELETE", session.uri, headers={proofs.HEADER: session.token})
     profiles.keep(os.environ, profile)
     if export:
         click.echo(
