@@ -30,6 +30,7 @@ from odimra.engine.scheduler import Fire
 from odimra.faces import application, attach_machines, listening, push
 from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.jobs.planned.model import PREFIX
+from odimra.metrics.board import Board
 from odimra.options import (
     access_options,
     store_options,
@@ -65,6 +66,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             shutdown_timeout=5,
         )
         await runner.setup()
+        telling = asyncio.create_task(tell(house))
         try:
             site = web.TCPSite(
                 runner,
@@ -79,6 +81,18 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
+            await ended(telling)
+
+
+async def tell(house: House) -> None:
+    """Tell what this process measures until cancelled."""
+    await Board(house.store).run(house.settings.metrics.publish_seconds)
+
+
+async def ended(telling: asyncio.Task[None]) -> None:
+    """Have what tells of this process end; nothing is known of it then."""
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 async def identity(store: Store) -> str:
@@ -155,11 +169,13 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
         firing = rooms.create_task(house.scheduler.run(stop, firing_of(house)))
         rating = rooms.create_task(house.rating.cycle.run(stop))
         forgetting = rooms.create_task(house.submission.jobs.housekeeping(stop))
+        telling = rooms.create_task(tell(house))
         await house.engine.work(stop)
         await firing
         await rating
         await forgetting
         keeping.cancel()
+        telling.cancel()
 
 
 async def serve_events(settings: Settings, store_url: str) -> None:
@@ -168,7 +184,8 @@ async def serve_events(settings: Settings, store_url: str) -> None:
     os.nice(EVENTS_NICENESS)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with build(settings, store_url) as house:
+    async with build(settings, store_url) as house, asyncio.TaskGroup() as around:
+        telling = around.create_task(tell(house))
         while not stop.is_set():
             try:
                 service_uuid = await identity(house.store)
@@ -179,3 +196,4 @@ async def serve_events(settings: Settings, store_url: str) -> None:
             async with asyncio.TaskGroup() as rooms:
                 rooms.create_task(listening(house).run(stop))
                 await push(house, service_uuid).run(stop)
+        telling.cancel()

@@ -18,6 +18,9 @@ from odimra.cloudkitty.info import InfoEndpoint
 from odimra.cloudkitty.modules import ModulesEndpoint
 from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
 from odimra.cloudkitty.scopes import ScopesEndpoint
+from odimra.console.figures import Figures
+from odimra.console.frame import Console
+from odimra.console.table import TaskTable
 from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
@@ -32,10 +35,14 @@ from odimra.events import (
     TestEvents,
     Wording,
 )
+from odimra.events.backlog import Backlogs
 from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
 from odimra.many import AGGREGATES
+from odimra.metrics.board import Board
+from odimra.metrics.facts import Facts
+from odimra.metrics.frame import Watching
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -49,6 +56,7 @@ from odimra.options import (
     frame_options,
     job_manager_options,
     listening_options,
+    metrics_options,
     midpoint_options,
     push_options,
     query_options,
@@ -99,6 +107,7 @@ from odimra.redfish.sourced import AllMembers
 from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
+from odimra.tasks.tallies import Tallies
 
 #: The privilege to read what is other accounts' own; tasks are read by the same rule.
 SEES_ALL = "ConfigureUsers"
@@ -233,10 +242,36 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
     job_manager(house).mount(app)
+    console(house).mount(app)
+    watching(house).mount(app)
     app.add_routes(receiver(house).routes())
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
+
+
+def console(house: House) -> Console:
+    """Return the page of the operator."""
+    return Console(
+        TaskTable(house.tasks),
+        Figures(Tallies(house.tasks), Backlogs(house.store, house.subscriptions)),
+        house.access,
+        house.settings.http.public_url,
+    )
+
+
+def watching(house: House) -> Watching:
+    """Return what is told to those who watch the service."""
+    facts = Facts(
+        house.store,
+        Tallies(house.tasks),
+        Backlogs(house.store, house.subscriptions),
+        house.streams,
+        house.sources,
+    )
+    return Watching(
+        Board(house.store), facts, house.store, house.access, metrics_options(house.settings)
+    )
 
 
 def crest(house: House) -> Crest:
