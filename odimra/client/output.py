@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,8 @@ STYLES = {
     "fatal_error": "red",
 }
 
-Record = Mapping[str, Any]
+#: From so many columns on nothing is left out.
+WIDE = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Column:
     heading: str
     value: Callable[[Any], Any]
     right: bool = False
+    #: Left out before a person whose terminal is narrower than :data:`WIDE`.
+    spare: bool = False
 
 
 class Output:
@@ -78,7 +81,8 @@ class Output:
         elif not records:
             self.aside.print(Text(empty))
         else:
-            self.console.print(table(columns, records))
+            wide = self.console.width >= WIDE
+            self.console.print(table([one for one in columns if wide or not one.spare], records))
 
     def fields(self, pairs: Iterable[tuple[str, Any]], record: Any) -> None:
         """Show one record by its properties; ``record`` is all of it, for JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from odimra.client.answers import path_of
 from odimra.client.errors import BadUsage
@@ -15,6 +15,8 @@ from odimra.client.output import Column, last, plain, when
 TASKS = "/redfish/v1/TaskService/Tasks"
 MONITOR = "/taskmon/"
 MONITORS = "/redfish/v1/TaskService/TaskMonitors/"
+#: The table of the console: an API like the others (docs/console.md).
+TABLE = "/console/api/tasks"
 FINAL = frozenset({"Completed", "Cancelled", "Exception", "Killed"})
 STATES = (
     "New",
@@ -100,13 +102,20 @@ async def members(
             return
 
 
-async def newest(api: Api, collection: str, most: int, more: str = "") -> list[dict[str, Any]]:
-    """Return the last ``most`` of a collection that has the oldest first, the newest first."""
-    page = await api.read(f"{collection}?$top=1{more}")
-    skip = max(0, int(page.get("Members@odata.count", 0)) - most)
-    # What has come since the count was read comes last, and is the newest.
-    found = [one async for one in members(api, collection, skip=skip, more=more)]
-    return found[-most:][::-1]
+async def table(api: Api, most: int, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    """Return rows of the service's table of tasks, the newest first, ``most`` of them.
+
+    A Redfish Task names neither its kind nor its owner. One answer looks at a part of the table
+    when a filter means few, and says where to go on.
+    """
+    rows: list[dict[str, Any]] = []
+    skip: int | None = 0
+    while skip is not None and len(rows) < most:
+        asked = {**chosen, "top": min(PAGE, most - len(rows)), "skip": skip}
+        page = await api.read(f"{TABLE}?{urlencode(asked)}")
+        rows += page["rows"]
+        skip = page["next"]
+    return rows
 
 
 COLUMNS = (
@@ -114,9 +123,21 @@ COLUMNS = (
     Column("NAME", lambda task: task.get("Name")),
     Column("STATE", lambda task: task.get("TaskState")),
     Column("%", lambda task: task.get("PercentComplete"), right=True),
-    Column("STATUS", lambda task: task.get("TaskStatus")),
+    Column("STATUS", lambda task: task.get("TaskStatus"), spare=True),
     Column("STARTED", lambda task: when(task.get("StartTime"))),
-    Column("ENDED", lambda task: when(task.get("EndTime"))),
+    Column("ENDED", lambda task: when(task.get("EndTime")), spare=True),
+)
+
+
+ROWS = (
+    Column("ID", lambda row: row["id"]),
+    Column("NAME", lambda row: row.get("name")),
+    Column("KIND", lambda row: row.get("kind"), spare=True),
+    Column("OWNER", lambda row: row.get("owner")),
+    Column("STATE", lambda row: row.get("state")),
+    Column("%", lambda row: row.get("percent"), right=True),
+    Column("STARTED", lambda row: when(row.get("started"))),
+    Column("ENDED", lambda row: when(row.get("ended")), spare=True),
 )
 
 

@@ -127,6 +127,10 @@ def test_a_subscription_is_added_and_hears(desk: Desk) -> None:
         assert [one["Id"], "RedfishEvent", listener.url] == lines[0][:3]
         desk.run("system", "reset", "node-3", "--type", "On", "--watch").ok()
         until(lambda: [one for one in listener.payloads if one["Context"] == "mine"])
+        listener.answer = lambda: 500
+        desk.run("system", "reset", "node-3", "--type", "On", "--watch").ok()
+        until(lambda: desk.run("subscription", "list").ok().lines[0][6])
+        assert int(desk.run("subscription", "list").ok().lines[0][5]) > 0
         assert desk.run("subscription", "add", "nowhere").code == 6
         desk.run("subscription", "delete", one["Id"], "--yes").ok()
         assert desk.run("subscription", "delete", one["Id"], "--yes").code == 5

@@ -26,7 +26,7 @@ def test_a_reset_is_listed_shown_and_watched(desk: Desk) -> None:
     task = desk.reset("node-1", type="ForceRestart")
     watched = desk.run("task", "watch", task).ok()
     assert watched.lines[-1] == [task, "Completed", "100", "ComputerSystem.Reset of node-1"]
-    assert [task, "Completed"] in [line[:1] + line[2:3] for line in desk.run("task", "list").lines]
+    assert [task, "Completed"] in [line[:1] + line[4:5] for line in desk.run("task", "list").lines]
     shown = dict(line for line in desk.run("task", "show", task).ok().lines if len(line) == 2)
     assert shown["TaskState"] == "Completed"
     assert shown["Body"] == '{"ResetType":"ForceRestart"}'
@@ -78,8 +78,15 @@ def test_list_shows_the_newest_first_and_chooses_by_state(desk: Desk) -> None:
     listed = [line[0] for line in desk.run("task", "list", "--limit", "2").ok().lines]
     assert listed == [tasks[2], tasks[1]]
     completed = desk.run("task", "list", "--state", "completed", "--json").ok().json
-    assert {one["TaskState"] for one in completed} == {"Completed"}
-    assert set(tasks) <= {one["Id"] for one in completed}
+    assert {one["state"] for one in completed} == {"Completed"}
+    assert set(tasks) <= {one["id"] for one in completed}
+    several = desk.run("task", "list", "--state", "Suspended", "--state", "Completed").ok()
+    assert {line[4] for line in several.lines} == {"Completed"}
+    assert desk.run("task", "list", "--unfinished", "--state", "New").code == 2
+    assert tasks[0] not in desk.run("task", "list", "--unfinished").ok().out
+    chosen = ("--kind", "system-reset", "--owner", "admin", "--text", tasks[0][-12:])
+    assert [line[0] for line in desk.run("task", "list", *chosen).ok().lines] == [tasks[0]]
+    assert desk.run("task", "list", "--kind", "bulk-script", "--owner", "no").ok().out == ""
     assert desk.run("task", "list", "--state", "Suspended").ok().out == ""
     assert desk.run("task", "list", "--state", "Sleeping").code == 2
 
@@ -224,7 +231,9 @@ def test_a_person_sees_a_bar_for_each_sub_task(desk: Desk) -> None:
         assert re.search(rf"{re.escape(name)} +━+ +100 % +Completed", plain), plain
     code, drawn = terminal(desk, "task", "list")
     assert code == 0
-    assert re.search("ID +NAME +STATE", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn))
+    assert re.search(
+        "ID +NAME +OWNER +STATE +% +STARTED *\\r", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
+    )
 
 
 @pytest.mark.parametrize("count", [1, 40])

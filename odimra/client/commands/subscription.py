@@ -29,13 +29,16 @@ LISTS = {
 }
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+DELIVERIES = "/console/api/deliveries"
 COLUMNS = (
     Column("ID", lambda one: one["Id"]),
     Column("TYPE", lambda one: one.get("SubscriptionType")),
     Column("DESTINATION", lambda one: one.get("Destination")),
     Column("STATE", lambda one: (one.get("Status") or {}).get("State")),
     Column("HEALTH", lambda one: (one.get("Status") or {}).get("Health")),
-    Column("CONTEXT", lambda one: one.get("Context")),
+    Column("BEHIND", lambda one: one["delivery"].get("behind"), right=True),
+    Column("LAST FAILURE", lambda one: one["delivery"].get("wrong")),
+    Column("CONTEXT", lambda one: one.get("Context"), spare=True),
 )
 
 
@@ -48,7 +51,9 @@ def subscription() -> None:
 @remote
 async def subscription_list(remote: Remote) -> None:
     """List the subscriptions, and the streams that are open."""
-    found = [one async for one in members(remote.api, SUBSCRIPTIONS)]
+    listed = [one async for one in members(remote.api, SUBSCRIPTIONS)]
+    stands = (await remote.api.read(DELIVERIES))["deliveries"]
+    found = [{**one, "delivery": stands.get(one.get("Id"), {})} for one in listed]
     remote.out.records(COLUMNS, found, "There are no subscriptions.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import click
 
@@ -27,6 +26,10 @@ def task() -> None:
     multiple=True,
     help="Only tasks in this state; may be there more than once.",
 )
+@click.option("--unfinished", is_flag=True, help="Only tasks that have not ended.")
+@click.option("--kind", help="Only tasks of this kind, such as system-reset.")
+@click.option("--owner", help="Only tasks of this account.")
+@click.option("--text", help="Only tasks with this in their name or id.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -35,12 +38,23 @@ def task() -> None:
     help="How many at most, the newest.",
 )
 @remote
-async def task_list(remote: Remote, states: tuple[str, ...], limit: int) -> None:
+async def task_list(
+    remote: Remote,
+    states: tuple[str, ...],
+    unfinished: bool,
+    kind: str | None,
+    owner: str | None,
+    text: str | None,
+    limit: int,
+) -> None:
     """List the tasks that you may see, the newest first."""
-    wanted = " or ".join(f"TaskState eq '{state}'" for state in states)
-    more = f"&$filter={quote(wanted)}" if wanted else ""
-    found = await tasks.newest(remote.api, tasks.TASKS, limit, more)
-    remote.out.records(tasks.COLUMNS, found, "There are no such tasks.")
+    if states and unfinished:
+        raise BadUsage("--state and --unfinished exclude each other")
+    state = "unfinished" if unfinished else ",".join(states)
+    wanted = {"state": state, "kind": kind, "owner": owner, "text": text}
+    chosen = {name: value for name, value in wanted.items() if value}
+    rows = await tasks.table(remote.api, limit, chosen)
+    remote.out.records(tasks.ROWS, rows, "There are no such tasks.")
 
 
 @task.command("show")
