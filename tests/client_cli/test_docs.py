@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
+import click
+
+from odimra.cli import main
 from odimra.client import errors, profiles, secrets
 from odimra.client.lazy import COMMANDS
 from tests.support.service import CHECKOUT, clean_environment
@@ -38,6 +42,25 @@ def test_every_variable_is_told() -> None:
     told = set(re.findall(r"^\| `(ODIMRA_\w+)`", section("Profiles"), re.M))
     known = {*profiles.VARIABLES.values(), secrets.PASSWORD, secrets.TOKEN, "ODIMRA_WAIT"}
     assert told == known
+
+
+def test_every_command_that_a_page_shows_can_be_typed() -> None:
+    shown = [
+        shlex.split(line)
+        for page in ("cli.md", "first-hour.md")
+        for line in re.findall(
+            r"^\$ odimra (.+)$", (CHECKOUT / "docs" / page).read_text("utf-8"), re.M
+        )
+    ]
+    assert len(shown) > 10
+    for words in shown:
+        command: click.Command = main
+        context = click.Context(main)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None
+            command = found
+        command.make_context("shown", words)  # raises for what it does not know
 
 
 def test_the_service_loads_nothing_of_the_client() -> None:

@@ -35,8 +35,6 @@ COLUMNS = (
     Column("HOST", lambda one: one.get("HostName")),
     Column("USER", lambda one: one.get("UserName")),
     Column("METHOD", _method),
-    Column("STATE", lambda one: (one.get("Status") or {}).get("State")),
-    Column("HEALTH", lambda one: (one.get("Status") or {}).get("Health")),
 )
 
 

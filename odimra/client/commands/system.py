@@ -8,7 +8,7 @@ import click
 
 from odimra.client import resources
 from odimra.client.lazy import COMMANDS
-from odimra.client.output import Column, plain
+from odimra.client.output import Column, plain, when
 from odimra.client.resources import AGGREGATION, SYSTEMS
 from odimra.client.running import Remote, remote
 from odimra.client.tasks import members
@@ -27,7 +27,7 @@ COLUMNS = (
     Column("STATE", lambda one: _state(one, "State")),
     Column("HEALTH", lambda one: _state(one, "Health")),
     Column("MODEL", lambda one: one.get("Model")),
-    Column("LAST RESET", lambda one: one.get("LastResetTime")),
+    Column("LAST RESET", lambda one: when(one.get("LastResetTime")), spare=True),
 )
 
 
