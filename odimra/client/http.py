@@ -142,9 +142,6 @@ class Api:
     async def _send(
         self, method: str, path: str, seconds: float | None, more: dict[str, Any]
     ) -> Answer:
-        if not path.startswith("/"):
-            # Put behind a host it would name another one.
-            raise ServiceFailed(f"{path} is no path of a service")
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         sent: list[str] = []
         async with (
@@ -172,7 +169,11 @@ class Api:
             async with (
                 self._translated("GET", path),
                 self._client.get(
-                    self.profile.url + path, timeout=timeout, headers={**headers, **proof}
+                    self.profile.url + path,
+                    timeout=timeout,
+                    headers={**headers, **proof},
+                    # A proof is sent to nobody else.
+                    allow_redirects=False,
                 ) as response,
             ):
                 if response.status == 401 and attempt == 0:
@@ -183,6 +184,8 @@ class Api:
                     if answer.status == 401:
                         raise self.login.ended()
                     raise answers.failure(answer, path.partition("?")[0])
+                if response.status != 200:
+                    raise ServiceFailed(f"{path} is no stream: HTTP status {response.status}")
                 yield response
                 return
 
@@ -190,6 +193,9 @@ class Api:
     async def _translated(self, method: str, path: str) -> AsyncIterator[None]:
         """Turn aiohttp's errors into what a person understands."""
         url = self.profile.url
+        if not path.startswith("/"):
+            # Put behind a host it would name another one.
+            raise ServiceFailed(f"{path} is no path of a service")
         try:
             yield
         except aiohttp.ServerFingerprintMismatch as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client_cli.conftest import Desk, Ring, log_in
+from tests.client_cli.terminal import Terminal
 from tests.support.service import Service, free_port
 
 
@@ -260,3 +261,41 @@ def test_a_file_of_certificates_that_is_none(desk: Desk, tmp_path: Path) -> None
         done = desk.run("task", "list", "--ca", str(tmp_path / name))
         assert done.code == 2
         assert "cannot be used as certificates" in done.err
+
+
+def test_a_person_is_asked_for_what_is_missing(service: Service, stranger: Desk) -> None:
+    """An unknown certificate counts when a person says so; the password is not shown."""
+    with Terminal(stranger, "login", service.address) as terminal:
+        terminal.expect("Nobody vouches for the certificate")
+        terminal.expect("[y/N]: ")
+        terminal.say("y")
+        terminal.expect("Account: ")
+        terminal.say("admin")
+        terminal.expect(f"Password of admin at {service.address}: ")
+        terminal.say(service.password)
+        terminal.expect("Logged in to")
+    assert terminal.code == 0
+    assert service.password not in terminal.drawn
+    (profile,) = json.loads(stranger.profiles.read_text())["profiles"].values()
+    assert len(profile["fingerprint"]) == 64
+    stranger.run("task", "list").ok()
+    # Its session has ended, and nothing knows the password: a person is asked again.
+    (kept,) = (stranger.home / "run").rglob("session-*")
+    kept.write_text('{"token": "none", "uri": "/"}')
+    with Terminal(stranger, "system", "list") as terminal:
+        terminal.expect("Password of admin")
+        terminal.say(service.password)
+        terminal.expect("node-1")
+    assert terminal.code == 0
+    stranger.run("task", "list").ok()
+
+
+def test_a_certificate_that_a_person_does_not_know_is_not_trusted(
+    service: Service, stranger: Desk
+) -> None:
+    with Terminal(stranger, "login", service.address, "--account", "admin") as terminal:
+        terminal.expect("[y/N]: ")
+        terminal.say("n")
+        terminal.expect("is not trusted")
+    assert terminal.code == 3
+    assert not stranger.profiles.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -19,6 +18,7 @@ from odimra.client.boards import Bars
 from odimra.client.following import Seen
 from odimra.client.output import Output
 from tests.client_cli.conftest import Desk, log_in
+from tests.client_cli.terminal import drawn
 from tests.support.service import Service, free_port
 
 
@@ -208,32 +208,15 @@ def test_task_watch_survives_a_restart_of_the_service(tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def terminal(desk: Desk, *arguments: str) -> tuple[int, str]:
-    """Run a command before a terminal; return its exit code and what it drew."""
-    master, slave = pty.openpty()
-    desk.env = {**desk.env, "TERM": "xterm", "COLUMNS": "120", "LINES": "30"}
-    command = desk.start(*arguments, stdout=slave, stderr=slave, stdin=slave, text=False)
-    os.close(slave)
-    drawn = b""
-    with contextlib.suppress(OSError):  # Linux says EIO when the last writer has gone
-        while part := os.read(master, 65536):
-            drawn += part
-    os.close(master)
-    return command.wait(30), drawn.decode()
-
-
 def test_a_person_sees_a_bar_for_each_sub_task(desk: Desk) -> None:
     task = desk.reset("node-1", "node-2", type="ForceRestart")
-    code, drawn = terminal(desk, "task", "watch", task)
+    code, plain = drawn(desk, "task", "watch", task)
     assert code == 0
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     for name in ("AggregationService.Reset of 2 systems", "ComputerSystem.Reset of node-2"):
         assert re.search(rf"{re.escape(name)} +━+ +100 % +Completed", plain), plain
-    code, drawn = terminal(desk, "task", "list")
+    code, plain = drawn(desk, "task", "list")
     assert code == 0
-    assert re.search(
-        "ID +NAME +OWNER +STATE +% +STARTED *\\r", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
-    )
+    assert re.search("ID +NAME +OWNER +STATE +% +STARTED *\r", plain)
 
 
 @pytest.mark.parametrize("count", [1, 40])
