@@ -28,6 +28,7 @@ from odimra.emulation.state import MachineStates
 from odimra.engine import Firing, ScheduledJob
 from odimra.engine.scheduler import Fire
 from odimra.faces import application, attach_machines, listening, push
+from odimra.formats import ensure
 from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.jobs.planned.model import PREFIX
 from odimra.metrics.board import Board
@@ -38,6 +39,7 @@ from odimra.options import (
 from odimra.records.records import Records
 from odimra.redfish.server import RedfishRunner, make_room
 from odimra.store import Store, StoreUnavailable
+from odimra.store.format import WrongFormat
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
     # Many systems allow 1,024 open files until a process asks for more.
     make_room(settings.events.max_streams + ORDINARY_CONNECTIONS)
     async with build(settings, store_url) as house:
+        await fit(house, asyncio.Event())
         await first_start(house)
         app, frame, lane = application(house, await identity(house.store))
         runner = RedfishRunner(
@@ -101,6 +104,14 @@ async def identity(store: Store) -> str:
     await store.call("HSETNX", key, "uuid", str(uuid.uuid4()))
     found: bytes = await store.call("HGET", key, "uuid")
     return found.decode()
+
+
+async def fit(house: House, stop: asyncio.Event) -> None:
+    """Return when this version can work on the data of the store; else the process ends."""
+    try:
+        await ensure(house.store, stop, own=house.settings.store.url == "embedded:")
+    except WrongFormat as error:
+        cannot_start(str(error))
 
 
 async def first_start(house: House) -> None:
@@ -165,6 +176,7 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
         # What is shown of the service itself no machine shows: none is needed here.
         attach_machines(house, "")
+        await fit(house, stop)
         keeping = rooms.create_task(house.access.sessions.keep_house())
         firing = rooms.create_task(house.scheduler.run(stop, firing_of(house)))
         rating = rooms.create_task(house.rating.cycle.run(stop))
@@ -185,6 +197,7 @@ async def serve_events(settings: Settings, store_url: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with build(settings, store_url) as house, asyncio.TaskGroup() as around:
+        await fit(house, stop)
         telling = around.create_task(tell(house))
         while not stop.is_set():
             try:

@@ -27,6 +27,12 @@ REQUESTS = Histogram(
     buckets=QUICK,
     registry=REGISTRY,
 )
+UNTIMED = Counter(
+    "odimra_http_untimed_requests",
+    "Requests without a time: streams, which end when somebody leaves, and what is no HTTP",
+    ("method", "route", "status"),
+    registry=REGISTRY,
+)
 ROUND_TRIPS = Histogram(
     "odimra_store_round_trip_duration_seconds",
     "Pipelines sent to the store, and how long they took",
@@ -87,7 +93,10 @@ process = "process"
 
 
 def request(method: str, route: str, status: int, seconds: float | None) -> None:
-    """Note a request; without ``seconds`` one whose answer had no end yet when it began."""
+    """Note a request; without ``seconds`` one of which it cannot be said how long it took."""
+    if seconds is None:
+        UNTIMED.labels(method if method in METHODS else "other", route, str(status)).inc()
+        return
     key = (method, route, status)
     one = _requests.get(key)
     if one is None:
@@ -95,8 +104,7 @@ def request(method: str, route: str, status: int, seconds: float | None) -> None
         one = _requests[key] = REQUESTS.labels(named, route, str(status))
         if len(_requests) > 10_000:  # methods are the client's choice
             _requests.clear()
-    if seconds is not None:
-        one.observe(seconds)
+    one.observe(seconds)
 
 
 async def watch_loop(every: float = 0.25) -> None:

@@ -58,7 +58,11 @@ class Measured:
         own = given or trail.fresh()
         # A connection serves one request after the other, and each has its own.
         trail.request_id.set(own)
-        response = await self._handler(request)
+        try:
+            response = await self._handler(request)
+        except web.HTTPException as error:
+            # aiohttp answers with what was raised.
+            response = error
         took = perf_counter() - began
         method, status = request.method, response.status
         # A stream of events ends when somebody leaves: that is no time it took to answer.

@@ -66,6 +66,7 @@ def test_labels_are_told() -> None:
         measures.LAG,
     ):
         assert documented()[metric._name] == set(metric._labelnames)
+    assert documented()["odimra_http_untimed_requests_total"] == set(measures.UNTIMED._labelnames)
 
 
 def test_the_dashboard_shows_metrics_that_there_are() -> None:
@@ -86,6 +87,7 @@ def test_the_dashboard_shows_metrics_that_there_are() -> None:
         "odimra_event_subscriptions",
         "odimra_event_streams",
         "odimra_events_kept",
+        "odimra_http_untimed_requests_total",
     }
     places = [tuple(panel["gridPos"].values()) for panel in board["panels"]]
     assert len(set(places)) == len(places)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 
@@ -213,3 +215,25 @@ def test_an_answer_from_memory_has_the_id_that_was_given(admin: Client) -> None:
         answer = admin.get(work.system("quick-3"), X_Request_Id="again")
         assert answer.headers["X-Request-Id"] == "again"
     assert "X-Request-Id" not in admin.get(work.system("quick-3")).headers
+
+
+def test_streams_and_what_is_no_http_are_counted_without_a_time(
+    service: Service, admin: Client
+) -> None:
+    name = "odimra_http_untimed_requests_total"
+    context = ssl.create_default_context(cafile=service.ca_file)
+    context.check_hostname = False
+    stream = (
+        "GET /redfish/v1/EventService/SSE HTTP/1.1\r\nHost: here\r\n"
+        f"X-Auth-Token: {admin.token}\r\nAccept: text/event-stream\r\n\r\n"
+    )
+    for sent in (stream, "NONSENSE\r\n\r\n"):
+        with (
+            socket.create_connection(("127.0.0.1", service.port), timeout=10) as plain,
+            context.wrap_socket(plain) as connection,
+        ):
+            connection.sendall(sent.encode())
+            assert connection.recv(100).startswith(b"HTTP/1.")
+    route = "/redfish/v1/EventService/SSE"
+    until(lambda: total(scrape(admin), name, route=route, status="200") == 1)
+    until(lambda: total(scrape(admin), name, route="unmatched", status="501") == 1)
