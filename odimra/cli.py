@@ -1,7 +1,8 @@
 """The command line: ``odimra serve | worker | user | records | store | doctor | config``.
 
-Turns flags into settings and failures into one line and an exit code: 1 when something could not be
-done, 2 when the settings or the flags cannot be used. Documented in docs/cli.md.
+The commands that ask a service are the client's. Those here turn flags into settings and failures
+into one line and an exit code: 1 when something could not be done, 2 when the settings or the flags
+cannot be used. Documented in docs/cli.md.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import yaml
 
 from odimra import child, cli_store, logs, transfer, users
 from odimra.certificates import BadCertificate
+from odimra.client.lazy import CONTEXT, ClientGroup
 from odimra.config import BadConfiguration, Settings, load, masked
 from odimra.doctor import Finding, examine
 from odimra.store.embedded import EmbeddedStoreError
@@ -70,7 +72,7 @@ def _settings(file: str | None, flags: dict[str, Any]) -> Settings:
         sys.exit(EXIT_CONFIGURATION)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ClientGroup, context_settings=CONTEXT)
 @click.version_option(package_name="odimra")
 def main() -> None:
     """Run a Redfish TaskService that really runs long operations."""

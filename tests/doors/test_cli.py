@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from odimra.cli import main
+from odimra.client.running import COMMON
 from odimra.config import load
 from odimra.supervisor import serve_roles, worker_roles
 from tests.doors.processes import odimra
@@ -88,7 +89,10 @@ def test_serve_and_worker_start_what_the_settings_say(tmp_path):
 
 def commands(group: click.Group, prefix: str = "odimra") -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if command.hidden:
             continue
         if isinstance(command, click.Group):
@@ -98,17 +102,31 @@ def commands(group: click.Group, prefix: str = "odimra") -> dict[str, click.Comm
     return found
 
 
+def told_as(option: click.Parameter) -> str:
+    """How the documentation names a flag or an argument."""
+    if isinstance(option, click.Option):
+        return option.opts[-1]
+    return re.sub("[^A-Z_]", "", option.metavar or str(option.name).upper())
+
+
 def test_every_command_and_flag_is_in_the_documentation():
     text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    shared = text.partition("\n## Flags of all of them\n")[2].partition("\n## ")[0]
+    # Told once: every command that asks a service has them.
+    common = set(re.findall(r"^\| `(--[a-z-]+)", shared, re.M))
+    assert common == {
+        option.opts[0] for option in commands(main)["odimra task list"].params[-len(COMMON) :]
+    }
     sections = dict(re.findall(r"^## `(odimra[^`]*)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
     known = commands(main)
     assert sorted(sections) == sorted(known)
     for name, command in known.items():
-        told = set(re.findall(r"^\| `(--?[a-z-]+|[A-Z]+)", sections[name], re.M))
-        assert told == {
-            option.opts[-1] if isinstance(option, click.Option) else str(option.name).upper()
-            for option in command.params
-        }, name
+        told = set(re.findall(r"^\| `\[?(--?[a-z-]+|[A-Z_]+)", sections[name], re.M))
+        has = {told_as(option) for option in command.params}
+        if "--profile" in has:
+            assert common <= has, name
+            has -= common
+        assert told == has, name
 
 
 def test_every_command_says_what_it_does():

@@ -109,7 +109,7 @@ def test_the_command_is_installed():
     parser = configparser.ConfigParser()
     parser.read(CHECKOUT / "setup.cfg", encoding="utf-8")
     scripts = parser["options.entry_points"]["console_scripts"]
-    assert scripts.strip() == "odimra = odimra.cli:main"
+    assert scripts.strip() == "odimra = odimra.__main__:main"
 
 
 def test_a_missing_folder_of_data_is_told():

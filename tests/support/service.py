@@ -79,6 +79,8 @@ class Service:
     #: The administrator's first password; empty: the service makes one. A service on a store that
     #: has its administrator already needs the one that was given then.
     first_password: str = ""
+    #: 0: any free one. Another service on the port of one that was stopped takes its place.
+    port: int = 0
 
     def __enter__(self) -> Service:
         self._temporary = None
@@ -86,7 +88,7 @@ class Service:
             # Short, because a unix socket in it may not be longer than 104 characters on macOS.
             self._temporary = tempfile.TemporaryDirectory(prefix="odimra-", dir="/tmp")
             self.folder = Path(self._temporary.name)
-        self.port = free_port()
+        self.port = self.port or free_port()
         self.state = self.folder / "state"
         self.log = self.folder / "service.log"
         settings = merged(
