@@ -24,6 +24,7 @@ from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndp
 from odimra.crest.taskscanner import TaskScannerEndpoint
 from odimra.dataone.frame import JobManager
 from odimra.dataone.jobs import SubmittedJobs
+from odimra.descriptions import Descriptions
 from odimra.engine import task_going
 from odimra.events import (
     Feed,
@@ -232,8 +233,10 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     crest(house).mount(app)
     midpoint(house).mount(app)
     cloudkitty(house).mount(app)
-    job_manager(house).mount(app)
-    app.add_routes(receiver(house).routes())
+    submitting, receiving = job_manager(house), receiver(house)
+    submitting.mount(app)
+    app.add_routes(receiving.routes())
+    Descriptions(submitting, receiving).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane

@@ -1,0 +1,65 @@
+"""The OpenAPI document of this service: of every face that is not Redfish, and its own paths.
+
+Called by :mod:`odimra.faces`, which knows what is served; declared beside each face's routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+import odimra
+from odimra.aggregation.listening import Receiver
+from odimra.aggregation.listening import described as receiving
+from odimra.dataone import described as jobs
+from odimra.dataone.frame import JobManager
+from odimra.describe import serving
+from odimra.describe.document import document
+from odimra.describe.model import Face, Operation, Reply, Served
+
+#: Operations that belong to no face.
+OWN = (serving.OPERATION, receiving.OPERATION)
+
+
+def _no_refusal(status: int, operation: Operation) -> Reply:
+    return Reply("It cannot be answered.")
+
+
+def own(served: Sequence[Served]) -> Face:
+    """Return what is told of paths of the service itself."""
+    return Face(
+        name="service",
+        text="Paths of the service itself.",
+        root="",
+        schemas="service",
+        operations=OWN,
+        served=served,
+        common=lambda operation: (),
+        refusal=_no_refusal,
+    )
+
+
+class Descriptions:
+    """What is told of the faces of a process."""
+
+    def __init__(self, job_manager: JobManager, receiver: Receiver) -> None:
+        self.serving = serving.Description(self.document)
+        self.faces = [
+            jobs.face(job_manager.routes),
+            own([self.serving.served, receiving.served(receiver)]),
+        ]
+
+    def mount(self, app: web.Application) -> None:
+        """Serve the document in ``app``."""
+        self.serving.mount(app)
+        app[DESCRIPTIONS] = self
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return document(self.faces, odimra.__version__)
+
+
+#: Where an application has them.
+DESCRIPTIONS: web.AppKey[Descriptions] = web.AppKey("descriptions", Descriptions)
