@@ -13,11 +13,13 @@ from aiohttp import web
 import odimra
 from odimra.aggregation.listening import Receiver
 from odimra.aggregation.listening import described as receiving
+from odimra.cloudkitty import described as rating
+from odimra.cloudkitty.frame import CloudKitty
 from odimra.dataone import described as jobs
 from odimra.dataone.frame import JobManager
 from odimra.describe import serving
 from odimra.describe.document import document
-from odimra.describe.model import Face, Operation, Reply, Served
+from odimra.describe.model import Face, Operation, Reply, Served, summary
 
 #: Operations that belong to no face.
 OWN = (serving.OPERATION, receiving.OPERATION)
@@ -33,7 +35,7 @@ def own(served: Sequence[Served]) -> Face:
         name="service",
         text="Paths of the service itself.",
         root="",
-        schemas="service",
+        schemas=(),
         operations=OWN,
         served=served,
         common=lambda operation: (),
@@ -44,9 +46,10 @@ def own(served: Sequence[Served]) -> Face:
 class Descriptions:
     """What is told of the faces of a process."""
 
-    def __init__(self, job_manager: JobManager, receiver: Receiver) -> None:
+    def __init__(self, cloudkitty: CloudKitty, job_manager: JobManager, receiver: Receiver) -> None:
         self.serving = serving.Description(self.document)
         self.faces = [
+            rating.face(cloudkitty.routes, Served("GET", "", summary(cloudkitty.versions))),
             jobs.face(job_manager.routes),
             own([self.serving.served, receiving.served(receiver)]),
         ]

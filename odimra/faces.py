@@ -232,11 +232,11 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_shutdown.append(lambda app: told.stop())
     crest(house).mount(app)
     midpoint(house).mount(app)
-    cloudkitty(house).mount(app)
-    submitting, receiving = job_manager(house), receiver(house)
+    rating, submitting, receiving = cloudkitty(house), job_manager(house), receiver(house)
+    rating.mount(app)
     submitting.mount(app)
     app.add_routes(receiving.routes())
-    Descriptions(submitting, receiving).mount(app)
+    Descriptions(rating, submitting, receiving).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane

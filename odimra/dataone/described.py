@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from odimra.dataone.asking import EQUAL, MOST, SORTS, TIMES, WHOLE
 from odimra.dataone.frame import ROOT, Route
+from odimra.describe.common import RETRY, refused, usual
 from odimra.describe.model import (
     Body,
     Face,
@@ -17,28 +18,10 @@ from odimra.describe.model import (
     ref,
     summary,
 )
-from odimra.idempotency import KEY, LONGEST_KEY
+from odimra.idempotency import KEY
 
 JOBS = "job-manager/jobs"
-TEXTS = {
-    400: "The request makes no sense; nothing was done.",
-    401: "There are no valid credentials.",
-    403: "The account may not do that.",
-    404: "There is no such thing.",
-    408: "The body came too slowly.",
-    409: "The job has ended, or is about to.",
-    413: "The body is too long.",
-    415: "The body is not declared as JSON.",
-    422: f"The {KEY} was used for another request.",
-    503: "Come again later.",
-}
 PLACES = {"id": ref("Number")}
-RETRY = Parameter(
-    KEY,
-    "Sent again with the same body, the request does nothing and is answered as before.",
-    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
-    place="header",
-)
 
 
 def _filter(name: str) -> Parameter:
@@ -77,8 +60,7 @@ def _changing(verb: str, text: str) -> Operation:
         "POST",
         f"{JOBS}/{{id}}/{verb}",
         {202: Reply(text, ref("Job"))},
-        (RETRY,),
-        errors=(400, 404, 408, 409, 413, 422),
+        errors=(409,),
         places=PLACES,
     )
 
@@ -107,25 +89,15 @@ OPERATIONS = (
             ),
         ),
         Body(ref("Submission")),
-        errors=(400, 404, 408, 413, 415),
+        errors=(404,),
     ),
     Operation("GET", JOBS, {200: Reply("A page of jobs.", ref("JobList"))}, FILTERS, errors=(400,)),
-    Operation(
-        "GET", f"{JOBS}/{{id}}", {200: Reply("The job.", ref("Job"))}, errors=(404,), places=PLACES
-    ),
+    Operation("GET", f"{JOBS}/{{id}}", {200: Reply("The job.", ref("Job"))}, places=PLACES),
     _changing("abort", "The job, which is being stopped."),
     _changing("suspend", "The job, which will rest."),
     _changing("resume", "The job, which goes on."),
     Operation("GET", "job-manager/contracts", {200: Reply("The contracts.", ref("ContractList"))}),
 )
-
-
-def _refusal(status: int, operation: Operation) -> Reply:
-    headers = {
-        401: {"WWW-Authenticate": "How to log in."},
-        503: {"Retry-After": "When, in seconds."},
-    }
-    return Reply(TEXTS[status], ref("Error"), headers.get(status, {}))
 
 
 def face(routes: Sequence[Route]) -> Face:
@@ -134,10 +106,11 @@ def face(routes: Sequence[Route]) -> Face:
         name="jobs",
         text="Jobs that are submitted on demand, as contracts allow, and found again.",
         root=ROOT,
-        schemas="jobs",
+        schemas=("jobs",),
         operations=OPERATIONS,
         served=[Served(one.method, one.path, summary(one.handler), one.needs) for one in routes],
-        common=lambda operation: (401, 403, 503),
-        refusal=_refusal,
+        common=usual,
+        refusal=lambda status, operation: refused(status, ref("Error")),
+        retry=RETRY,
         mounts=(ROOT,),
     )

@@ -95,7 +95,11 @@ def _operation(face: Face, operation: Operation, served: Served) -> dict[str, An
     }
     if operation.open:
         shown["security"] = []
-    if operation.query:
+    parameters = [*operation.query]
+    retry = face.retry if operation.method == "POST" else None
+    if retry is not None and all(one.name != retry.name for one in parameters):
+        parameters.append(retry)
+    if parameters:
         shown["parameters"] = [
             {
                 "name": one.name,
@@ -104,7 +108,7 @@ def _operation(face: Face, operation: Operation, served: Served) -> dict[str, An
                 "description": one.text,
                 "schema": _outward(one.schema, face),
             }
-            for one in operation.query
+            for one in parameters
         ]
     if operation.body is not None:
         schema = _outward(operation.body.schema, face)
@@ -136,8 +140,15 @@ def _reply(reply: Reply, face: Face) -> dict[str, Any]:
 
 def _schemas(face: Face) -> dict[str, Any]:
     """Return the schemas of a face by their names in the document."""
-    found = orjson.loads(data_path("schemas", "api", f"{face.schemas}.json").read_bytes())
-    return {f"{face.name}.{name}": _outward(one, face) for name, one in found["$defs"].items()}
+    return {
+        f"{face.name}.{name}": _outward(one, face)
+        for file in face.schemas
+        for name, one in _read(file)["$defs"].items()
+    }
+
+
+def _read(file: str) -> Any:
+    return orjson.loads(data_path("schemas", "api", f"{file}.json").read_bytes())
 
 
 def _outward(schema: Any, face: Face) -> Any:

@@ -21,7 +21,7 @@ NAME = re.compile(r"\{(\w+)\}")
 
 
 def ref(name: str) -> Schema:
-    """Return a reference to a schema of the file of the face (``$defs``)."""
+    """Return a reference to a schema in a file of the face (``$defs``)."""
     return {"$ref": f"#/$defs/{name}"}
 
 
@@ -106,8 +106,8 @@ class Face:
     name: str
     text: str
     root: str
-    #: The file below ``schemas/api`` with the schemas that are referred to.
-    schemas: str
+    #: The files below ``schemas/api`` with the schemas that are referred to.
+    schemas: Sequence[str]
     operations: Sequence[Operation]
     served: Sequence[Served]
     common: Callable[[Operation], Iterable[int]]
@@ -115,6 +115,8 @@ class Face:
     mounts: Sequence[str] = ()
     #: Other places at which the same is served.
     others: Sequence[str] = ()
+    #: What a POST may carry that has no such parameter of its own.
+    retry: Parameter | None = None
 
     def undescribed(self) -> set[tuple[str, str]]:
         """Return the routes of which nothing is declared."""

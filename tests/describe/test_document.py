@@ -12,7 +12,9 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from odimra import idempotency
 from odimra.config import load
+from odimra.describe import common
 from odimra.describe.document import document
 from odimra.describe.model import Face, Operation, Reply, Served
 from odimra.descriptions import DESCRIPTIONS
@@ -85,7 +87,7 @@ async def test_a_login_is_needed_but_where_it_is_said(told: Told) -> None:
                 assert "401" in operation["responses"], (method, path)
 
 
-OPEN = {("get", "/openapi.json"), ("post", "/bmc-events/{source}/{secret}")}
+OPEN = {("get", "/"), ("get", "/openapi.json"), ("post", "/bmc-events/{source}/{secret}")}
 
 
 def face(operations: list[Operation], served: list[Served]) -> Face:
@@ -93,7 +95,7 @@ def face(operations: list[Operation], served: list[Served]) -> Face:
         "service",
         "",
         "/root",
-        "service",
+        (),
         operations,
         served,
         common=lambda operation: (403,),
@@ -115,3 +117,7 @@ def test_what_is_only_declared_or_only_served_is_known_and_not_told() -> None:
         "200": {"description": "ok"},
         "403": {"description": "403"},
     }
+
+
+def test_the_key_of_requests_that_come_again_is_what_it_is() -> None:
+    assert (common.KEY, common.LONGEST_KEY) == (idempotency.KEY, idempotency.LONGEST_KEY)
