@@ -15,6 +15,8 @@ from odimra.aggregation.listening import Receiver
 from odimra.aggregation.listening import described as receiving
 from odimra.cloudkitty import described as rating
 from odimra.cloudkitty.frame import CloudKitty
+from odimra.crest import described as records
+from odimra.crest.frame import Crest
 from odimra.dataone import described as jobs
 from odimra.dataone.frame import JobManager
 from odimra.describe import serving
@@ -46,9 +48,16 @@ def own(served: Sequence[Served]) -> Face:
 class Descriptions:
     """What is told of the faces of a process."""
 
-    def __init__(self, cloudkitty: CloudKitty, job_manager: JobManager, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        crest: Crest,
+        cloudkitty: CloudKitty,
+        job_manager: JobManager,
+        receiver: Receiver,
+    ) -> None:
         self.serving = serving.Description(self.document)
         self.faces = [
+            records.face(crest.endpoints),
             rating.face(cloudkitty.routes, Served("GET", "", summary(cloudkitty.versions))),
             jobs.face(job_manager.routes),
             own([self.serving.served, receiving.served(receiver)]),
