@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from odimra.access.entry import READS, Authenticator, admit
 from odimra.crest.asking import (
+    CREATE,
     Ask,
     check_parameters,
     check_version,
@@ -187,7 +188,7 @@ async def _dispatch(
         return await endpoint.read(ask, record_id, *args)
     if method == "POST":
         action = ask.param("_action")
-        if action is None or action.lower() == "create":
+        if action is None or action.lower() == CREATE:
             if record_id is not None:
                 raise not_supported("A resource is created under an id by PUT")
             return await endpoint.create(ask, None, *args)

@@ -135,3 +135,11 @@ async def test_more_records_than_there_may_be(make_desk: MakeDesk) -> None:
     assert (await desk.put(f"{USER}/1", {})).status == 201
     for answer in (await desk.put(f"{USER}/2", {}), await desk.post(USER, {})):
         assert answer.said[0] == 409
+
+
+@pytest.mark.parametrize("query", ["_queryId=query-all", "_queryFilter=true"])
+@pytest.mark.parametrize("action", ["", "_action=create&"])
+async def test_a_new_record_is_selected_by_no_query(desk: Desk, query: str, action: str) -> None:
+    answer = await desk.ask("POST", f"managed/user?{action}{query}", {"name": "Ada"})
+    name = query.partition("=")[0]
+    assert answer.said == (400, f"The parameter '{name}' has no meaning here")
