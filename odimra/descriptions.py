@@ -22,6 +22,8 @@ from odimra.dataone.frame import JobManager
 from odimra.describe import serving
 from odimra.describe.document import document
 from odimra.describe.model import Face, Operation, Reply, Served, summary
+from odimra.midpoint import described as bulk
+from odimra.midpoint.frame import Midpoint
 
 #: Operations that belong to no face.
 OWN = (serving.OPERATION, receiving.OPERATION)
@@ -51,6 +53,7 @@ class Descriptions:
     def __init__(
         self,
         crest: Crest,
+        midpoint: Midpoint,
         cloudkitty: CloudKitty,
         job_manager: JobManager,
         receiver: Receiver,
@@ -58,6 +61,7 @@ class Descriptions:
         self.serving = serving.Description(self.document)
         self.faces = [
             records.face(crest.endpoints),
+            bulk.face(midpoint.routes, midpoint.info),
             rating.face(cloudkitty.routes, Served("GET", "", summary(cloudkitty.versions))),
             jobs.face(job_manager.routes),
             own([self.serving.served, receiving.served(receiver)]),

@@ -230,14 +230,14 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
-    records, rating = crest(house), cloudkitty(house)
+    records, scripts, rating = crest(house), midpoint(house), cloudkitty(house)
     submitting, receiving = job_manager(house), receiver(house)
     records.mount(app)
-    midpoint(house).mount(app)
+    scripts.mount(app)
     rating.mount(app)
     submitting.mount(app)
     app.add_routes(receiving.routes())
-    Descriptions(records, rating, submitting, receiving).mount(app)
+    Descriptions(records, scripts, rating, submitting, receiving).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane

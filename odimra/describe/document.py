@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from odimra.describe.model import NAME, STRING, Face, Operation, Reply, Schema, Served
+from odimra.describe.model import NAME, STRING, Body, Face, Operation, Reply, Schema, Served
 from odimra.resources import data_path
 
 VERSION = "3.1.0"
@@ -68,14 +68,14 @@ def document(faces: Sequence[Face], version: str) -> dict[str, Any]:
 
 def _item(face: Face, operation: Operation) -> dict[str, Any]:
     item: dict[str, Any] = {}
-    names = NAME.findall(operation.path)
+    names, places = NAME.findall(operation.path), {**face.places, **operation.places}
     if names:
         item["parameters"] = [
             {
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": _outward(operation.places.get(name, {**STRING, "minLength": 1}), face),
+                "schema": _outward(places.get(name, {**STRING, "minLength": 1}), face),
             }
             for name in names
         ]
@@ -111,10 +111,9 @@ def _operation(face: Face, operation: Operation, served: Served) -> dict[str, An
             for one in parameters
         ]
     if operation.body is not None:
-        schema = _outward(operation.body.schema, face)
         shown["requestBody"] = {
             "required": operation.body.required,
-            "content": {media: {"schema": schema} for media in operation.body.media},
+            "content": _content(operation.body, face),
         }
     replies = {
         **{status: face.refusal(status, operation) for status in face.common(operation)},
@@ -133,9 +132,14 @@ def _reply(reply: Reply, face: Face) -> dict[str, Any]:
             for name, text in reply.headers.items()
         }
     if reply.schema is not None:
-        schema = _outward(reply.schema, face)
-        shown["content"] = {media: {"schema": schema} for media in reply.media}
+        shown["content"] = _content(reply, face)
     return shown
+
+
+def _content(one: Body | Reply, face: Face) -> dict[str, Any]:
+    """Return what a body is, in each form. The schemas are not of XML, which is only named."""
+    schema = _outward(one.schema, face)
+    return {media: {} if "xml" in media else {"schema": schema} for media in one.media}
 
 
 def _schemas(face: Face) -> dict[str, Any]:

@@ -115,6 +115,8 @@ class Face:
     mounts: Sequence[str] = ()
     #: Other places at which the same is served.
     others: Sequence[str] = ()
+    #: What varies in paths, where an operation does not say it.
+    places: Mapping[str, Schema] = field(default_factory=dict)
     #: What a POST may carry that has no such parameter of its own.
     retry: Parameter | None = None
 

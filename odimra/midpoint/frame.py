@@ -76,7 +76,8 @@ class Midpoint:
         self._names = {route.segments[0] for route in routes} - {"*"}
         self._access = access
         self._options = options
-        self._info = Route("GET", "", info)
+        #: What tells the version, outside of the root.
+        self.info = Route("GET", "", info)
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -151,7 +152,7 @@ class Midpoint:
         if request.path in INFO:
             if wanted != "GET":
                 raise _not_allowed(READS)
-            return self._info, (), ""
+            return self.info, (), ""
         # However the root is written: the router has found it.
         root = next(one for one in ROOTS if request.path.startswith(one))
         raw = "/".join(request.rel_url.raw_path.split("/")[root.count("/") + 1 :]).strip("/")
