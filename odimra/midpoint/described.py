@@ -112,7 +112,8 @@ OPERATIONS = (
 
 def _common(operation: Operation) -> Iterable[int]:
     yield from usual(operation)
-    yield 406
+    # Of 405: what has a path of its own is no collection.
+    yield from (405, 406)
 
 
 def face(routes: Sequence[Route], info: Route) -> Face:

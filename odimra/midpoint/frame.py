@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 #: Where clients find this face: midPoint itself is served below ``/midpoint``.
 ROOTS = ("/ws/rest", "/midpoint/ws/rest")
 INFO = ("/actuator/info", "/midpoint/actuator/info")
-METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -137,9 +136,6 @@ class Midpoint:
         return web.Response(status=error.status, headers=headers, body=body)
 
     async def _answer(self, request: web.Request, form: Form) -> Answer:
-        method = request.method
-        if method not in METHODS:
-            raise _not_allowed(METHODS)
         principal = await admit(request, self._access, self._options.public_url)
         route, params, root = self._find(request)
         ask = Ask(request, principal, form, params, self._options.body, root)
