@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from odimra.dataone.asking import EQUAL, MOST, SORTS, TIMES, WHOLE
 from odimra.dataone.frame import ROOT, Route
-from odimra.describe.common import RETRY, refused, usual
+from odimra.dataone.jobs import LONGEST
+from odimra.describe.common import RETRY, key_of, refused, usual
 from odimra.describe.model import (
     Body,
     Face,
@@ -84,7 +85,7 @@ OPERATIONS = (
             Parameter(
                 KEY,
                 "Another name of extIPID.",
-                {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+                key_of(LONGEST),
                 place="header",
             ),
         ),

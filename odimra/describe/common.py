@@ -32,10 +32,18 @@ HEADERS: Mapping[int, Mapping[str, str]] = {
     405: {"Allow": "What can be done."},
     503: {"Retry-After": "When, in seconds."},
 }
+
+
+def key_of(longest: int) -> Schema:
+    """Return what a key is; blanks around it are none of its characters."""
+    text = "^[!-~]([ -~]*[!-~])?$"
+    return {"type": "string", "minLength": 1, "maxLength": longest, "pattern": text}
+
+
 RETRY = Parameter(
     KEY,
     "Sent again with the same body, the request does nothing and is answered as before.",
-    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
+    key_of(LONGEST_KEY),
     place="header",
 )
 

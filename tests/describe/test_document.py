@@ -20,6 +20,9 @@ from odimra.describe.model import Face, Operation, Reply, Served
 from odimra.descriptions import DESCRIPTIONS
 from odimra.faces import application
 from odimra.house import build
+from tests.describe.fuzz import FACES
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "openapi.md"
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,10 @@ def test_what_is_only_declared_or_only_served_is_known_and_not_told() -> None:
 
 def test_the_key_of_requests_that_come_again_is_what_it_is() -> None:
     assert (common.KEY, common.LONGEST_KEY) == (idempotency.KEY, idempotency.LONGEST_KEY)
+
+
+async def test_the_page_names_every_face_and_so_does_the_run_of_schemathesis(told: Told) -> None:
+    faces = {face.name for face in told.faces}
+    assert faces == set(FACES)
+    page = PAGE.read_text("utf-8")
+    assert [name for name in sorted(faces) if f"`{name}`" not in page] == []
