@@ -25,7 +25,11 @@ from odimra.describe.model import (
 from odimra.records.query import POLICIES
 
 FIELDS = (
-    Parameter("_fields", "Pointers to what is shown, with commas."),
+    Parameter(
+        "_fields",
+        "Pointers to what is shown, with commas.",
+        {"type": "string", "pattern": "^([^%]|%[0-9A-Fa-f]{2})*$"},
+    ),
     Parameter("_prettyPrint", "Whether the answer is indented.", FLAG),
 )
 WHOLE: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}

@@ -12,7 +12,7 @@ import pytest
 from tests.describe.fuzz import FACES, SETTINGS, login, run
 from tests.support.service import Service
 
-EXAMPLES = 5
+EXAMPLES = 3
 SEED = 20260101
 
 
