@@ -27,8 +27,8 @@ from odimra.records.query import POLICIES
 FIELDS = (
     Parameter(
         "_fields",
-        "Pointers to what is shown, with commas.",
-        {"type": "string", "pattern": "^([^%]|%[0-9A-Fa-f]{2})*$"},
+        "Pointers to what is shown, with commas; `%2F` is a slash in a name.",
+        {"type": "string", "pattern": "^([^%]|%[0-7][0-9A-Fa-f])*$"},
     ),
     Parameter("_prettyPrint", "Whether the answer is indented.", FLAG),
 )

@@ -140,9 +140,10 @@ class Crest:
             condition(request.headers.get("If-None-Match")),
         )
         check_parameters(params, method, ask.query is not None and method in READS)
+        # Before anything is done: who is told that this is no request has changed nothing.
+        fields = parse_fields(ask.listed("_fields"))
         answer = await _dispatch(endpoint, method, ask, args, record_id)
         if isinstance(answer.body, dict) and "_id" in answer.body:
-            fields = parse_fields(ask.listed("_fields"))
             answer = replace(answer, body=picked(answer.body, fields))
         return answer
 
