@@ -20,6 +20,7 @@ from rich.table import Table
 from benchmarks import (
     aggregate_rows,
     bulk_rows,
+    console_rows,
     event_rows,
     rating_rows,
     rows,
@@ -39,6 +40,7 @@ ROWS = {
     **rating_rows.ROWS,
     **submit_rows.ROWS,
     **aggregate_rows.ROWS,
+    **console_rows.ROWS,
 }
 
 

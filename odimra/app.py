@@ -28,8 +28,10 @@ from odimra.emulation.state import MachineStates
 from odimra.engine import Firing, ScheduledJob
 from odimra.engine.scheduler import Fire
 from odimra.faces import application, attach_machines, listening, push
+from odimra.formats import ensure
 from odimra.house import House, build, cannot_start, load_fleet, records_of
 from odimra.jobs.planned.model import PREFIX
+from odimra.metrics.board import Board
 from odimra.options import (
     access_options,
     store_options,
@@ -37,6 +39,7 @@ from odimra.options import (
 from odimra.records.records import Records
 from odimra.redfish.server import RedfishRunner, make_room
 from odimra.store import Store, StoreUnavailable
+from odimra.store.format import WrongFormat
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
     # Many systems allow 1,024 open files until a process asks for more.
     make_room(settings.events.max_streams + ORDINARY_CONNECTIONS)
     async with build(settings, store_url) as house:
+        await fit(house, asyncio.Event())
         await first_start(house)
         app, frame, lane = application(house, await identity(house.store))
         runner = RedfishRunner(
@@ -65,6 +69,7 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             shutdown_timeout=5,
         )
         await runner.setup()
+        telling = asyncio.create_task(tell(house))
         try:
             site = web.TCPSite(
                 runner,
@@ -79,6 +84,18 @@ async def serve_api(settings: Settings, store_url: str) -> None:
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
+            await ended(telling)
+
+
+async def tell(house: House) -> None:
+    """Tell what this process measures until cancelled."""
+    await Board(house.store).run(house.settings.metrics.publish_seconds)
+
+
+async def ended(telling: asyncio.Task[None]) -> None:
+    """Have what tells of this process end; nothing is known of it then."""
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 async def identity(store: Store) -> str:
@@ -87,6 +104,14 @@ async def identity(store: Store) -> str:
     await store.call("HSETNX", key, "uuid", str(uuid.uuid4()))
     found: bytes = await store.call("HGET", key, "uuid")
     return found.decode()
+
+
+async def fit(house: House, stop: asyncio.Event) -> None:
+    """Return when this version can work on the data of the store; else the process ends."""
+    try:
+        await ensure(house.store, stop, own=house.settings.store.url == "embedded:")
+    except WrongFormat as error:
+        cannot_start(str(error))
 
 
 async def first_start(house: House) -> None:
@@ -151,15 +176,18 @@ async def serve_worker(settings: Settings, store_url: str) -> None:
     async with build(settings, store_url) as house, asyncio.TaskGroup() as rooms:
         # What is shown of the service itself no machine shows: none is needed here.
         attach_machines(house, "")
+        await fit(house, stop)
         keeping = rooms.create_task(house.access.sessions.keep_house())
         firing = rooms.create_task(house.scheduler.run(stop, firing_of(house)))
         rating = rooms.create_task(house.rating.cycle.run(stop))
         forgetting = rooms.create_task(house.submission.jobs.housekeeping(stop))
+        telling = rooms.create_task(tell(house))
         await house.engine.work(stop)
         await firing
         await rating
         await forgetting
         keeping.cancel()
+        telling.cancel()
 
 
 async def serve_events(settings: Settings, store_url: str) -> None:
@@ -168,7 +196,9 @@ async def serve_events(settings: Settings, store_url: str) -> None:
     os.nice(EVENTS_NICENESS)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with build(settings, store_url) as house:
+    async with build(settings, store_url) as house, asyncio.TaskGroup() as around:
+        await fit(house, stop)
+        telling = around.create_task(tell(house))
         while not stop.is_set():
             try:
                 service_uuid = await identity(house.store)
@@ -179,3 +209,4 @@ async def serve_events(settings: Settings, store_url: str) -> None:
             async with asyncio.TaskGroup() as rooms:
                 rooms.create_task(listening(house).run(stop))
                 await push(house, service_uuid).run(stop)
+        telling.cancel()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvloop
 
-from odimra import logs
+from odimra import logs, measures
 from odimra.config import Settings, from_document, to_document
 from odimra.lifeline import exit_with_pipe
 
@@ -68,6 +68,7 @@ def run(pipe: BinaryIO) -> int:
     order = Order.parse(pipe.readline())
     exit_with_pipe(pipe)
     logs.configure(order.settings.log, order.name)
+    measures.process = order.name
     # The supervisor decides when to stop, not the terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

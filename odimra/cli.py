@@ -1,4 +1,4 @@
-"""The command line: ``odimra serve | worker | user | records | doctor | config``.
+"""The command line: ``odimra serve | worker | user | records | store | doctor | config``.
 
 Turns flags into settings and failures into one line and an exit code: 1 when something could not be
 done, 2 when the settings or the flags cannot be used. Documented in docs/cli.md.
@@ -22,7 +22,7 @@ import click
 import uvloop
 import yaml
 
-from odimra import child, logs, transfer, users
+from odimra import child, cli_store, logs, transfer, users
 from odimra.certificates import BadCertificate
 from odimra.config import BadConfiguration, Settings, load, masked
 from odimra.doctor import Finding, examine
@@ -407,3 +407,14 @@ def child_command(name: str) -> None:
 def _fail(text: str) -> NoReturn:
     click.echo(f"odimra: {text}", err=True)
     sys.exit(EXIT_FAILED)
+
+
+def _store_settings(file: str | None, flags: dict[str, Any]) -> Settings:
+    settings = _settings(file, flags)
+    logs.configure(dataclasses.replace(settings.log, level="error"), "store")
+    return settings
+
+
+main.add_command(
+    cli_store.make(lambda command: _CONFIG(_STATE(_STORE(command))), _store_settings, _fail)
+)

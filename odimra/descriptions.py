@@ -6,6 +6,7 @@ Called by :mod:`odimra.faces`, which knows what is served; declared beside each 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +16,8 @@ from odimra.aggregation.listening import Receiver
 from odimra.aggregation.listening import described as receiving
 from odimra.cloudkitty import described as rating
 from odimra.cloudkitty.frame import CloudKitty
+from odimra.console import described as page
+from odimra.console.frame import Console
 from odimra.crest import described as records
 from odimra.crest.frame import Crest
 from odimra.dataone import described as jobs
@@ -22,11 +25,13 @@ from odimra.dataone.frame import JobManager
 from odimra.describe import serving
 from odimra.describe.document import document
 from odimra.describe.model import Face, Operation, Reply, Served, summary
+from odimra.metrics import described as watching
+from odimra.metrics.frame import Watching
 from odimra.midpoint import described as bulk
 from odimra.midpoint.frame import Midpoint
 
 #: Operations that belong to no face.
-OWN = (serving.OPERATION, receiving.OPERATION)
+OWN = (serving.OPERATION, receiving.OPERATION, *watching.OPERATIONS)
 
 
 def _no_refusal(status: int, operation: Operation) -> Reply:
@@ -39,7 +44,7 @@ def own(served: Sequence[Served]) -> Face:
         name="service",
         text="Paths of the service itself.",
         root="",
-        schemas=(),
+        schemas=("service",),
         operations=OWN,
         served=served,
         common=lambda operation: (),
@@ -47,30 +52,49 @@ def own(served: Sequence[Served]) -> Face:
     )
 
 
-class Descriptions:
-    """What is told of the faces of a process."""
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The faces of a process that are not Redfish."""
 
-    def __init__(
-        self,
-        crest: Crest,
-        midpoint: Midpoint,
-        cloudkitty: CloudKitty,
-        job_manager: JobManager,
-        receiver: Receiver,
-    ) -> None:
-        self.serving = serving.Description(self.document)
-        self.faces = [
-            records.face(crest.endpoints),
-            bulk.face(midpoint.routes, midpoint.info),
-            rating.face(cloudkitty.routes, Served("GET", "", summary(cloudkitty.versions))),
-            jobs.face(job_manager.routes),
-            own([self.serving.served, receiving.served(receiver)]),
-        ]
+    crest: Crest
+    midpoint: Midpoint
+    cloudkitty: CloudKitty
+    job_manager: JobManager
+    console: Console
+    watching: Watching
+    receiver: Receiver
 
     def mount(self, app: web.Application) -> None:
-        """Serve the document in ``app``."""
-        self.serving.mount(app)
-        app[DESCRIPTIONS] = self
+        """Serve them in ``app``, with their description."""
+        for face in (self.crest, self.midpoint, self.cloudkitty, self.job_manager):
+            face.mount(app)
+        for other in (self.console, self.watching, self.receiver):
+            other.mount(app)
+        told = Descriptions(self)
+        told.serving.mount(app)
+        app[DESCRIPTIONS] = told
+
+
+class Descriptions:
+    """What is told of them."""
+
+    def __init__(self, plain: Plain) -> None:
+        self.serving = serving.Description(self.document)
+        versions = Served("GET", "", summary(plain.cloudkitty.versions))
+        self.faces = [
+            records.face(plain.crest.endpoints),
+            bulk.face(plain.midpoint.routes, plain.midpoint.info),
+            rating.face(plain.cloudkitty.routes, versions),
+            jobs.face(plain.job_manager.routes),
+            page.face(plain.console),
+            own(
+                [
+                    self.serving.served,
+                    receiving.served(plain.receiver),
+                    *watching.served(plain.watching),
+                ]
+            ),
+        ]
 
     def document(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

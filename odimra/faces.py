@@ -18,13 +18,16 @@ from odimra.cloudkitty.info import InfoEndpoint
 from odimra.cloudkitty.modules import ModulesEndpoint
 from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
 from odimra.cloudkitty.scopes import ScopesEndpoint
+from odimra.console.figures import Figures
+from odimra.console.frame import Console
+from odimra.console.table import TaskTable
 from odimra.crest.frame import Crest
 from odimra.crest.records import RecordsEndpoint
 from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
 from odimra.crest.taskscanner import TaskScannerEndpoint
 from odimra.dataone.frame import JobManager
 from odimra.dataone.jobs import SubmittedJobs
-from odimra.descriptions import Descriptions
+from odimra.descriptions import Plain
 from odimra.engine import task_going
 from odimra.events import (
     Feed,
@@ -33,10 +36,14 @@ from odimra.events import (
     TestEvents,
     Wording,
 )
+from odimra.events.backlog import Backlogs
 from odimra.house import House
 from odimra.idempotency import Idempotency
 from odimra.jobs.reprocess.resetting import Resetting
 from odimra.many import AGGREGATES
+from odimra.metrics.board import Board
+from odimra.metrics.facts import Facts
+from odimra.metrics.frame import Watching
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint
 from odimra.midpoint.info import information
@@ -50,6 +57,7 @@ from odimra.options import (
     frame_options,
     job_manager_options,
     listening_options,
+    metrics_options,
     midpoint_options,
     push_options,
     query_options,
@@ -100,6 +108,7 @@ from odimra.redfish.sourced import AllMembers
 from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
+from odimra.tasks.tallies import Tallies
 
 #: The privilege to read what is other accounts' own; tasks are read by the same rule.
 SEES_ALL = "ConfigureUsers"
@@ -230,17 +239,43 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
-    records, scripts, rating = crest(house), midpoint(house), cloudkitty(house)
-    submitting, receiving = job_manager(house), receiver(house)
-    records.mount(app)
-    scripts.mount(app)
-    rating.mount(app)
-    submitting.mount(app)
-    app.add_routes(receiving.routes())
-    Descriptions(records, scripts, rating, submitting, receiving).mount(app)
+    plain = Plain(
+        crest(house),
+        midpoint(house),
+        cloudkitty(house),
+        job_manager(house),
+        console(house),
+        watching(house),
+        receiver(house),
+    )
+    plain.mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
+
+
+def console(house: House) -> Console:
+    """Return the page of the operator."""
+    return Console(
+        TaskTable(house.tasks),
+        Figures(Tallies(house.tasks), Backlogs(house.store, house.subscriptions)),
+        house.access,
+        house.settings.http.public_url,
+    )
+
+
+def watching(house: House) -> Watching:
+    """Return what is told to those who watch the service."""
+    facts = Facts(
+        house.store,
+        Tallies(house.tasks),
+        Backlogs(house.store, house.subscriptions),
+        house.streams,
+        house.sources,
+    )
+    return Watching(
+        Board(house.store), facts, house.store, house.access, metrics_options(house.settings)
+    )
 
 
 def crest(house: House) -> Crest:

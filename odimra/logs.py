@@ -2,7 +2,8 @@
 
 Set up once per process by the doors. Every room logs through ``logging.getLogger(__name__)``; the
 masking sits in the formatter, behind everything, so that it also covers tracebacks and what a
-library logs. Must never import a room.
+library logs. Each line has the ids of the work during which it was written (:mod:`odimra.trail`).
+Must never import a room.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
+
+from odimra import trail
 
 if TYPE_CHECKING:
     from odimra.config import LogSettings
@@ -108,6 +111,8 @@ def configure(settings: LogSettings, process: str, stream: TextIO | None = None)
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:
     given = {name: value for name, value in record.__dict__.items() if name not in _OWN}
+    # The ids of the work during which it was written, unless the record has its own.
+    given = {**trail.ids(), **given}
     return {name: "***" if _SECRET_NAME.match(name) else value for name, value in given.items()}
 
 

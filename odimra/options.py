@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import odimra
 from odimra.access import (
     AccessOptions,
     HashingOptions,
@@ -28,6 +29,7 @@ from odimra.jobs.bulk.steps import BulkOptions
 from odimra.jobs.reprocess.cycle import CycleOptions
 from odimra.jobs.scanner.work import WorkOptions
 from odimra.jobs.scanner.worker import ScannerOptions
+from odimra.metrics.frame import MetricsOptions
 from odimra.midpoint.frame import MidpointOptions
 from odimra.networks import Reach, parse
 from odimra.rating.meters import MeterOptions
@@ -51,6 +53,17 @@ def store_options(settings: Settings, store_url: str) -> StoreOptions:
         given.timeout_seconds,
         given.cache_entries,
         settings.tasks.max_events,
+    )
+
+
+def metrics_options(settings: Settings) -> MetricsOptions:
+    """Return the section ``metrics`` as that room takes it."""
+    given = settings.metrics
+    return MetricsOptions(
+        without_login=given.without_login,
+        every=given.publish_seconds,
+        version=odimra.__version__,
+        public_url=settings.http.public_url,
     )
 
 

@@ -249,6 +249,14 @@ class EmulationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Section ``metrics``."""
+
+    without_login: str
+    publish_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """Section ``log``."""
 
@@ -277,4 +285,5 @@ class Settings:
     scripts: ScriptSettings
     aggregation: AggregationSettings
     emulation: EmulationSettings
+    metrics: MetricsSettings
     log: LogSettings

@@ -20,6 +20,7 @@ from odimra.aggregation.bmc import Bmc, BmcOptions, Credentials, Unreachable, Wi
 from odimra.aggregation.sources import NoSuchSource, Source, Sources
 from odimra.aggregation.vault import Vault
 from odimra.clock import Clock
+from odimra.measures import BREAKERS
 
 PINNED = "pinned:"
 
@@ -48,6 +49,7 @@ class Bmcs:
 
     async def __aenter__(self) -> Bmcs:
         self._wire = await self._rooms.enter_async_context(Wire(self._options.wire))
+        BREAKERS.set_function(self._left_alone)
         return self
 
     async def __aexit__(
@@ -64,6 +66,9 @@ class Bmcs:
         except TimeoutError:
             pass
         await self._rooms.aclose()
+
+    def _left_alone(self) -> float:
+        return sum(client.breaker.open for _, client in self._clients.values())
 
     async def of(self, source_id: str) -> Bmc:
         """Return the client of a source: the same one until the source changes.

@@ -95,6 +95,8 @@ def _operation(face: Face, operation: Operation, served: Served) -> dict[str, An
     }
     if operation.open:
         shown["security"] = []
+    elif operation.optional:
+        shown["security"] = [{}, *({name: []} for name in SECURITY)]
     parameters = [*operation.query]
     retry = face.retry if operation.method == "POST" else None
     if retry is not None and all(one.name != retry.name for one in parameters):

@@ -71,8 +71,9 @@ class Operation:
     errors: Sequence[int] = ()
     places: Mapping[str, Schema] = field(default_factory=dict)
     text: str = ""
-    #: Whether nobody has to log in for it.
+    #: Whether nobody has to log in for it; whether somebody may, as it depends on where one is.
     open: bool = False
+    optional: bool = False
 
     @property
     def route(self) -> tuple[str, str]:

@@ -27,6 +27,8 @@ from docket import Docket, Worker
 from docket.execution import Disposition
 from redis.exceptions import RedisClusterException, RedisError
 
+from odimra.measures import SLOTS
+
 log = logging.getLogger(__name__)
 
 Run = Callable[[str], Awaitable[None]]
@@ -147,6 +149,7 @@ class Executor:
             scheduling_resolution=timedelta(seconds=1),
             schedule_automatic_tasks=False,
         ) as worker:
+            SLOTS.set(self._options.concurrency)
             working = asyncio.create_task(worker.run_forever(), name="executor-worker")
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from odimra import measures, trail
 from odimra.clock import Clock
 from odimra.engine.context import JobCancelled, JobContext, JobSuspended
 from odimra.engine.registry import Outcome, Registry, UnknownKind
@@ -78,10 +79,19 @@ class Runner:
         run = asyncio.current_task()
         assert run is not None
         self._running[handover] = run
+        if task.epoch == 1:
+            measures.WAITS.labels(kind).observe((self._clock.now_ms() - task.start_time) / 1000)
+        # What no request has begun is found by its own id, on BMCs too.
+        ids = trail.task_id.set(task.id), trail.request_id.set(task.request or task.id)
+        measures.SLOTS_BUSY.inc()
+        log.info("begins to work: %s", kind)
         try:
             await self._work(kind, JobContext(self._tasks, task, self._clock))
         finally:
             self._running.pop(handover, None)
+            measures.SLOTS_BUSY.dec()
+            trail.task_id.reset(ids[0])
+            trail.request_id.reset(ids[1])
 
     def signal(self, handover: str) -> None:
         """Interrupt the run of a hand-over, if it is here: its task is cancelled.
@@ -128,6 +138,7 @@ class Runner:
         try:
             try:
                 await job.finish(outcome)
+                log.info("has ended: %s", outcome.state)
             except ResultTooLong as error:
                 log.error("%s", error)
                 await job.finish(Outcome(states.EXCEPTION, Result(507), (TOO_LONG,)))

@@ -38,6 +38,9 @@ RELEASE = Script.from_package("odimra.events", "lua/release.lua")
 #: Longest interval that RetryForeverWithBackoff grows to, in seconds, unless the first is longer.
 LONGEST_BACKOFF = 3600
 
+#: What is kept of why a delivery failed, in characters.
+LONGEST_REASON = 300
+
 #: Whether an account may hear of what is other accounts' own.
 SeesAll = Callable[[str], Awaitable[bool]]
 
@@ -342,7 +345,9 @@ class Delivery:
         now = self._c.clock.now_ms()
         at = now + wait * 1000
         if not await self._c.store.script(
-            FAILED, keys=self._keys, args=[self._token, self._ms, failures, at]
+            FAILED,
+            keys=self._keys,
+            args=[self._token, self._ms, failures, at, wrong[:LONGEST_REASON], now],
         ):
             raise LeaseLost(self._id)
         self._progress = replace(self._progress, failures=failures, retry_at=at)

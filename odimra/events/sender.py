@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from multidict import CIMultiDict
 
 from odimra.events.model import Subscription
 from odimra.events.resolver import GuardedConnector, GuardedResolver
+from odimra.measures import DELIVERIES
 from odimra.networks import Reach
 
 #: Bytes of an answer that are read, and seconds that are waited for them, so that the connection
@@ -68,6 +70,13 @@ class HttpSender:
 
     async def post(self, subscription: Subscription, destination: str, body: bytes) -> str | None:
         """Return None when ``body`` was delivered, else what went wrong, without secrets."""
+        began = perf_counter()
+        wrong = await self._try(subscription, destination, body)
+        outcome = "ok" if wrong is None else "failed"
+        DELIVERIES.labels(outcome).observe(perf_counter() - began)
+        return wrong
+
+    async def _try(self, subscription: Subscription, destination: str, body: bytes) -> str | None:
         tried = _Try()
         try:
             async with asyncio.timeout(self._timeout):

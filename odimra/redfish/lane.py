@@ -9,7 +9,7 @@ The ordinary way answers everything; this one must give the same answer or none.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from time import time
@@ -19,8 +19,10 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_request import BaseRequest
 
 from odimra.access import Principal
+from odimra.redfish.measuring import route_of
 from odimra.redfish.resource import Kept
 from odimra.store import ReadCache
+from odimra.trail import HEADER
 
 #: Answers kept, at most; the least recently used leaves first.
 ANSWERS = 10_000
@@ -35,21 +37,21 @@ SHAPING = (
     hdrs.TRANSFER_ENCODING,
     hdrs.CONTENT_LENGTH,
     "OData-Version",
+    HEADER,
 )
 TOKEN = "X-Auth-Token"  # noqa: S105 - the name of a header
 PLAIN_ACCEPT = (None, "*/*", "application/json")
 
-Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it goes over the wire, but for the Date."""
+    """An answer as it goes over the wire, but for the Date, and the route that it is of."""
 
     kept: Kept
     privileges: frozenset[str]
     head: bytes
     tail: bytes
+    route: str
 
 
 class Again(web.StreamResponse):
@@ -61,6 +63,11 @@ class Again(web.StreamResponse):
         self._date = date
         self._status = 200
         self._keep_alive = True
+
+    @property
+    def route(self) -> str:
+        """The route that it was rendered for."""
+        return self._answer.route
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Write it whole."""
@@ -82,17 +89,9 @@ class FastLane:
         self._second = 0
         self._date = b""
 
-    def before(self, handler: Handler) -> Handler:
-        """Return a handler that asks ``handler`` only for what is not kept."""
-
-        async def handle(request: BaseRequest) -> web.StreamResponse:
-            if request.method == hdrs.METH_GET:
-                again = self._again(request)
-                if again is not None:
-                    return again
-            return await handler(request)
-
-        return handle
+    def again(self, request: BaseRequest) -> Again | None:
+        """Return the answer to a request if it is kept, and is that of who asks."""
+        return self._again(request) if request.method == hdrs.METH_GET else None
 
     def _again(self, request: BaseRequest) -> Again | None:
         headers = request.headers
@@ -147,7 +146,7 @@ class FastLane:
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join(["HTTP/1.1 200 OK", *lines, "Date: "]).encode()
         self._answers[(request.raw_path, principal.account)] = Answer(
-            kept, principal.privileges, head, b"\r\n\r\n" + body
+            kept, principal.privileges, head, b"\r\n\r\n" + body, route_of(request)
         )
         if len(self._answers) > ANSWERS:
             self._answers.popitem(last=False)

@@ -18,9 +18,12 @@ from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
+from odimra.measures import UNMATCHED
+from odimra.measures import request as note
 from odimra.redfish import errors
 from odimra.redfish.errors import RedfishError
 from odimra.redfish.lane import FastLane
+from odimra.redfish.measuring import Measured
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +104,7 @@ class RedfishProtocol(RequestHandler):
             log.error("%s: the answer broke", request.remote, exc_info=exc)
             found = errors.internal_error()
         response = self.render(found)
+        note("other", UNMATCHED, response.status, None)
         response.force_close()
         return response
 
@@ -116,7 +120,8 @@ class _Server(web.Server):
         lane: FastLane | None,
         **kw: Any,
     ) -> None:
-        handler = made.request_handler if lane is None else lane.before(made.request_handler)
+        quick = {} if lane is None else {"quick": lane.again}
+        handler = Measured(made.request_handler, **quick)
         super().__init__(handler, request_factory=made.request_factory, **kw)
         self._render = render
         self._header_timeout = header_timeout

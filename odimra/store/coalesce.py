@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import Any
 
 from redis.exceptions import (
@@ -31,6 +32,7 @@ from redis.exceptions import (
     TimeoutError as RedisTimeoutError,
 )
 
+from odimra.measures import COMMANDS, ROUND_TRIPS, STORE_FAILURES
 from odimra.store.connect import Client
 from odimra.store.errors import StoreError, StoreUnavailable
 
@@ -115,6 +117,7 @@ class Coalescer:
             self._flush()
 
     async def _send(self, batch: list[Waiting]) -> None:
+        began = perf_counter()
         try:
             async with asyncio.timeout(self._timeout):
                 pipeline = self._client.pipeline(transaction=False)
@@ -129,7 +132,10 @@ class Coalescer:
             # let them hang for twice the time limit.
             self._fail([*batch, *self._waiting], translate(error))
             self._waiting.clear()
+            STORE_FAILURES.inc()
             return
+        ROUND_TRIPS.observe(perf_counter() - began)
+        COMMANDS.inc(len(batch))
         for (_, future), reply in zip(batch, replies, strict=True):
             if future.done():
                 continue

@@ -205,7 +205,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as it is stored. Times in milliseconds since the epoch, percentages 0 to 100."""
+    """A task as it is stored. Times in milliseconds since the epoch, percentages 0 to 100.
+
+    ``request`` is the id of the request that began it, until it has ended (:mod:`odimra.trail`).
+    """
 
     id: str
     kind: str
@@ -237,6 +240,7 @@ class Task:
     monitor_expires: int | None = None
     monitor_gone: bool = False
     run_of: str = ""
+    request: str = ""
 
     @property
     def final(self) -> bool:
@@ -284,6 +288,7 @@ class Task:
             monitor_expires=int(text["monitor_expires"]) if "monitor_expires" in text else None,
             monitor_gone="monitor_gone" in text,
             run_of=text.get("run_of", ""),
+            request=text.get("request", ""),
         )
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from odimra import trail
 from odimra.clock import Clock
 from odimra.store import NEWS, Script, Store
 from odimra.store.scripts import text
-from odimra.tasks import retries, states
+from odimra.tasks import history, retries, states
 from odimra.tasks.errors import (
     Fenced,
     ResultTooLong,
@@ -86,11 +87,12 @@ def _header(options: TaskOptions, max_events: int) -> str:
         f"local MAX_MESSAGES={options.max_messages} local MAX_EVENTS={max_events}\n"
         f"local PROGRESS_STEP={options.progress_step} local PROGRESS_MS={options.progress_ms}\n"
         f"local MAX_REACHED={MAX_REACHED}\n"
+        f"local HISTORY_KEPT={history.KEPT_SECONDS} local BUCKETS={history.BUCKETS}\n"
     )
 
 
-#: The line of the prelude in whose place what follows a task stands.
-FOLLOW_HERE = "-- follow.lua stands here"
+#: Parts of the prelude: each stands in the place of the line that says so.
+PARTS = ("tally", "follow")
 
 _STEPS = (
     "create",
@@ -133,7 +135,9 @@ class Tasks:
 
     def _script(self, name: str, guards: Sequence[Guard] = ()) -> Script:
         prelude, step = (text("odimra.tasks", f"lua/{one}.lua") for one in ("prelude", name))
-        prelude = prelude.replace(FOLLOW_HERE, text("odimra.tasks", "lua/follow.lua"))
+        for part in PARTS:
+            here = f"-- {part}.lua stands here"
+            prelude = prelude.replace(here, text("odimra.tasks", f"lua/{part}.lua"))
         between = []
         if name == "create":
             # Each in a function of its own: what it calls its parts is its own affair.
@@ -196,6 +200,8 @@ class Tasks:
             "queue": new.queue or None,
             "queue_limit": new.queue_limit or None,
             "run_of": new.run_of or None,
+            # Of a sub-task it is what its parent was begun by.
+            "request": trail.request_id.get() or None,
         }
         fields: list[str] = []
         for name, value in values.items():

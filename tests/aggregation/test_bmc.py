@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from odimra import trail
 from odimra.aggregation.bmc import (
     BadAnswer,
     Bmc,
@@ -34,6 +35,15 @@ async def test_one_session_serves_all_requests(bmc: Bmc, strange: StrangeBmc) ->
     assert [one.body for one in answers] == [{"@odata.id": f"{SYSTEM}{n}"} for n in range(10)]
     assert strange.logins == 1
     assert {one.headers.get("X-Auth-Token") for one in strange.heard[1:]} == {"token-1"}
+
+
+async def test_a_bmc_is_told_the_id_of_the_request(bmc: Bmc, strange: StrangeBmc) -> None:
+    asked = trail.request_id.set("ticket-4711")
+    await bmc.ask("POST", RESET, {"ResetType": "On"})
+    trail.request_id.reset(asked)
+    await bmc.get(SYSTEM)
+    ids = [one.headers.get(trail.HEADER) for one in strange.heard]
+    assert ids[-2:] == ["ticket-4711", None]
 
 
 async def test_a_session_that_has_ended_is_opened_again(bmc: Bmc, strange: StrangeBmc) -> None:

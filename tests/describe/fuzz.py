@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.service import CHECKOUT, Service, clean_environment
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-FACES = ("records", "bulk", "rating", "jobs", "service")
+FACES = ("records", "bulk", "rating", "jobs", "console", "service")
 SETTINGS = {"http": {"plain_http": True}, "log": {"level": "warning"}}
 
 

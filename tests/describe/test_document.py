@@ -60,6 +60,9 @@ async def test_every_path_of_the_router_is_redfish_or_described(told: Told) -> N
     others = {path for path in served if not re.match("/(redfish|taskmon)(/|$)", path)}
     assert others
     assert others - described == set()
+    below = tuple(f"{mount}/" for mount in mounts if mount != "/console")
+    told_of = {path for path in told.document["paths"] if not path.startswith(below)}
+    assert told_of - served == set()
 
 
 async def test_every_operation_has_a_summary_and_every_path_its_parameters(told: Told) -> None:
@@ -90,7 +93,10 @@ async def test_a_login_is_needed_but_where_it_is_said(told: Told) -> None:
                 assert "401" in operation["responses"], (method, path)
 
 
-OPEN = {("get", "/"), ("get", "/openapi.json"), ("post", "/bmc-events/{source}/{secret}")}
+OPEN = {
+    *(("get", path) for path in ("/", "/openapi.json", "/health", "/ready")),
+    ("post", "/bmc-events/{source}/{secret}"),
+}
 
 
 def face(operations: list[Operation], served: list[Served]) -> Face:

@@ -23,6 +23,7 @@ SHARED = {
     "tasks/lua/prelude.lua",
     "tasks/lua/asked.lua",
     "tasks/lua/follow.lua",
+    "tasks/lua/tally.lua",
     "jobs/submission/lua/common.lua",
     "events/lua/emit.lua",
     "engine/lua/prelude.lua",

@@ -86,7 +86,13 @@ async def test_deleting_every_task_leaves_no_key_but_the_stream(tasks: Tasks) ->
     await tasks.cancel(holder.id)
     await tasks.change(holder.id, Change(state=states.CANCELLED))
     assert await tasks.delete_completed() == 2
-    assert await keys_of(tasks.store) == {tasks.store.keys.events}
+    history = tasks.store.keys.of("history", str(tasks.clock.now_ms() // 60_000))
+    assert await keys_of(tasks.store) == {
+        tasks.store.keys.events,
+        history,
+        tasks.store.keys.of("totals"),
+    }
+    assert await tasks.store.call("TTL", history) > 0
 
 
 async def test_deleting_what_has_ended_removes_it_at_once(tasks: Tasks) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +21,11 @@ import orjson
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from odimra import trail
 from odimra.aggregation.bmc.errors import BadAnswer, CertificateRefused, Unreachable
+from odimra.measures import BMC_REQUESTS
+
+log = logging.getLogger(__name__)
 
 #: Answers longer than this are parsed beside the event loop, in bytes.
 LONG = 64 * 1024
@@ -116,7 +122,42 @@ class Wire:
         headers: Mapping[str, str] | None,
         tls: ssl.SSLContext | aiohttp.Fingerprint | bool,
     ) -> Answer:
+        began = perf_counter()
+        outcome = "bad"
+        try:
+            answer = await self._exchange(method, at, body, headers, tls)
+            outcome = f"{answer.status // 100}xx"
+            return answer
+        except Unreachable:
+            outcome = "unreachable"
+            raise
+        finally:
+            took = perf_counter() - began
+            BMC_REQUESTS.labels(method, outcome).observe(took)
+            level = logging.DEBUG if method in ("GET", "HEAD") else logging.INFO
+            if log.isEnabledFor(level):
+                parts = urlsplit(at)
+                log.log(
+                    level,
+                    "BMC %s: %s %s: %s",
+                    parts.hostname,
+                    method,
+                    parts.path,
+                    outcome,
+                    extra={"milliseconds": round(took * 1000)},
+                )
+
+    async def _exchange(
+        self,
+        method: str,
+        at: str,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        tls: ssl.SSLContext | aiohttp.Fingerprint | bool,
+    ) -> Answer:
         given: CIMultiDict[str] = CIMultiDict(headers or {})
+        if (asked := trail.request_id.get()) and trail.HEADER not in given:
+            given[trail.HEADER] = asked
         data = None
         if body is not None:
             data = orjson.dumps(body)

@@ -17,6 +17,7 @@ local function insert(one, parent, ordinal)
     redis.call('ZADD', owner, now, one.id)
     redis.call('ZADD', kind, now, one.id)
     touch(tasks) touch(owner) touch(kind)
+    tally(one.kind, nil, 'New')
   end
   if one.leaf then
     if one.delay then

@@ -13,6 +13,8 @@ local function task_key(id) return root .. 'task:' .. id end
 local function index_key(name) return root .. 'index:' .. name end
 local function touch(key) touched[#touched + 1] = key end
 
+-- tally.lua stands here
+
 -- What is told of the scheduled job that a task is a run of, for what is told of the task.
 local JOB_EVENT = {
   TaskStarted = {'JobStarted', 'OK'}, TaskProgressChanged = {'JobProgressChanged', 'OK'},
@@ -123,7 +125,7 @@ end
 -- Remove a task, its sub-tasks and all that points to them.
 local function remove(id)
   local key = task_key(id)
-  local t = redis.call('HMGET', key, 'parent', 'owner', 'kind', 'children')
+  local t = redis.call('HMGET', key, 'parent', 'owner', 'kind', 'children', 'task_state')
   drop(key, 'scratch')
   drop(key, 'keys')
   if t[4] then
@@ -146,6 +148,7 @@ local function remove(id)
     redis.call('ZREM', owner, id)
     redis.call('ZREM', kind, id)
     touch(index_key('tasks')) touch(index_key('completed')) touch(owner) touch(kind)
+    if t[5] then tally(t[3], t[5]) end
   end
   redis.call('DEL', key)
   touch(key)
@@ -248,7 +251,7 @@ local function finish(id, key, t, c, state)
   redis.call('ZREM', root .. 'queue:due', id)
   drop(key, 'scratch')
   redis.call('HDEL', key, 'checkpoint', 'desired', 'waiting_on', 'severity',
-    'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch')
+    'percent_sum', 'interruptions', 'seq', 'told', 'told_at', 'scratch', 'request')
   -- What is run again needs what it was made from, and numbers its hand-overs on.
   if redis.call('HEXISTS', key, 'again') == 0 then redis.call('HDEL', key, 'args', 'submission') end
   if not parent then
@@ -282,7 +285,7 @@ end
 function apply(id, c)
   local key = task_key(id)
   local t = redis.call('HMGET', key, 'task_state', 'epoch', 'percent_complete', 'parent', 'version',
-    'remove', 'job', 'run_of')
+    'remove', 'job', 'run_of', 'kind', 'start_time')
   if not t[1] then return 'missing' end
   if c.epoch and c.epoch ~= tonumber(t[2] or '0') then return 'fenced' end
   -- A worker numbers its steps: one whose acknowledgement was lost is sent again, and done once.
@@ -306,6 +309,7 @@ function apply(id, c)
   for _, message in ipairs(c.messages or {}) do append(key, message[1], message[2]) end
   local final = FINAL[state]
   if state ~= t[1] then
+    if not t[4] then tally(t[9], t[1], state, t[10]) end
     if final then
       finish(id, key, t, c, state)
     elseif state == 'Running' and (t[1] == 'Suspended' or t[1] == 'Interrupted') then

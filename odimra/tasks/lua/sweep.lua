@@ -20,4 +20,5 @@ local untold = redis.call('ZRANGEBYSCORE', root .. 'queue:progress', '-inf', now
 for _, id in ipairs(untold) do
   tell_progress(id, task_key(id), redis.call('HGET', task_key(id), 'parent'))
 end
+sample()
 return answer('ok')

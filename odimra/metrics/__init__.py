@@ -1,0 +1,1 @@
+"""What the service tells those who watch it: metrics for Prometheus, health, readiness."""

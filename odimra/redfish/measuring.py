@@ -1,0 +1,84 @@
+"""What is noted of every request, whichever face answers it: how long it took, and its id.
+
+Stands before everything else that answers. Used by :mod:`.server`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import cast
+
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from odimra import trail
+from odimra.measures import UNMATCHED
+from odimra.measures import request as note
+
+log = logging.getLogger(__name__)
+
+READS = frozenset(("GET", "HEAD", "OPTIONS"))
+#: What is answered with its id though the client gave none: what one may want to ask about later.
+TOLD = frozenset((201, 202))
+
+Handler = Callable[[BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def route_of(request: BaseRequest) -> str:
+    """Return the route that a request was served by, which no client can choose."""
+    matched = getattr(request, "_match_info", None)
+    resource = matched.route.resource if matched is not None else None
+    if resource is None:
+        return UNMATCHED
+    canonical = cast("str", resource.canonical)
+    return canonical.rstrip("/") or "/"
+
+
+class Measured:
+    """Calls ``handler``, or ``quick`` before it: a lane whose answers name their route."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        quick: Callable[[BaseRequest], web.StreamResponse | None] = lambda _: None,
+    ) -> None:
+        self._handler = handler
+        self._quick = quick
+
+    async def __call__(self, request: BaseRequest) -> web.StreamResponse:
+        """Answer a request, and note it."""
+        began = perf_counter()
+        again = self._quick(request)
+        if again is not None:
+            note("GET", again.route, 200, perf_counter() - began)  # type: ignore[attr-defined]
+            return again
+        given = trail.sane(request.headers.get(trail.HEADER))
+        own = given or trail.fresh()
+        # A connection serves one request after the other, and each has its own.
+        trail.request_id.set(own)
+        try:
+            response = await self._handler(request)
+        except web.HTTPException as error:
+            # aiohttp answers with what was raised.
+            response = error
+        took = perf_counter() - began
+        method, status = request.method, response.status
+        # A stream of events ends when somebody leaves: that is no time it took to answer.
+        streams = response.prepared and response.content_type == "text/event-stream"
+        note(method, route_of(request), status, None if streams else took)
+        if not response.prepared and (given or status >= 400 or status in TOLD):
+            response.headers[trail.HEADER] = own
+        level = logging.DEBUG if method in READS and status < 500 else logging.INFO
+        if log.isEnabledFor(level):
+            # The path without its query, which may hold anything.
+            log.log(
+                level,
+                "%s %s: %d",
+                method,
+                request.path,
+                status,
+                extra={"milliseconds": round(took * 1000, 1)},
+            )
+        return response
