@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from odimra.console.figures import MOST_POINTS
 from odimra.console.frame import API, ROOT, Console
-from odimra.console.table import LARGEST, LONGEST, MAX_ROWS
+from odimra.console.table import LARGEST, LONGEST, MAX_ROWS, UNFINISHED
 from odimra.describe.common import refused, usual
 from odimra.describe.model import Face, Operation, Parameter, Reply, Schema, Served, ref, summary
-from odimra.tasks import history
+from odimra.tasks import history, states
 
 BASE = API.strip("/")
 TEXT: Schema = {"type": "string", "maxLength": LONGEST}
+
+#: A state, as a pattern.
+ONE = "|".join(states.TRANSITIONS)
 
 
 def _whole(name: str, text: str, least: int, most: int) -> Parameter:
@@ -23,7 +26,11 @@ ROWS = (
     Parameter("order", "Which come first.", {"enum": ["newest", "oldest"]}),
     Parameter("owner", "Tasks of this account.", TEXT),
     Parameter("kind", "Tasks of this kind.", TEXT),
-    Parameter("state", "States with commas, or `unfinished`."),
+    Parameter(
+        "state",
+        "States with commas, or `unfinished`.",
+        {"type": "string", "pattern": f"^({UNFINISHED}|({ONE})(,({ONE}))*)?$"},
+    ),
     Parameter("text", "A part of the name or the id.", TEXT),
     Parameter("parent", "Sub-tasks of this task.", TEXT),
 )
