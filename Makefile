@@ -12,7 +12,7 @@ ARGS ?=
 TOGETHER ?= -n 3 --dist loadfile
 ONLY ?=
 
-.PHONY: run test coverage lint ruff-check ruff-format mypy lint-imports bench conformance soak clients clean help
+.PHONY: run test coverage lint ruff-check ruff-format mypy lint-imports bench conformance fuzz soak clients clean help
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ conformance: $(VENV)/.dev ## run the DMTF's tools against a freshly started serv
 
 clients: $(VENV)/.dev ## run real Redfish clients against a started service
 	@$(BIN)/python -m pytest tests/clients $(ARGS)
+
+fuzz: $(VENV)/.dev ## send what the OpenAPI document allows, and what not
+	@$(BIN)/python -m tests.describe.fuzz $(ARGS)
 
 soak: $(VENV)/.dev ## run a load for hours while servers and workers are killed
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

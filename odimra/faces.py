@@ -27,6 +27,7 @@ from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndp
 from odimra.crest.taskscanner import TaskScannerEndpoint
 from odimra.dataone.frame import JobManager
 from odimra.dataone.jobs import SubmittedJobs
+from odimra.descriptions import Plain
 from odimra.engine import task_going
 from odimra.events import (
     Feed,
@@ -238,13 +239,16 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
-    crest(house).mount(app)
-    midpoint(house).mount(app)
-    cloudkitty(house).mount(app)
-    job_manager(house).mount(app)
-    console(house).mount(app)
-    watching(house).mount(app)
-    app.add_routes(receiver(house).routes())
+    plain = Plain(
+        crest(house),
+        midpoint(house),
+        cloudkitty(house),
+        job_manager(house),
+        console(house),
+        watching(house),
+        receiver(house),
+    )
+    plain.mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane

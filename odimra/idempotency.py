@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 
 from odimra.store import StoreUnavailable
 from odimra.tasks.retries import ASKED, Answers, Retry
-from odimra.wire import RECEIVED, BodyLimits, receive
+from odimra.wire import BodyLimits, receive
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Idempotency:
         key = keys[0].strip()
         if len(keys) > 1 or not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
             raise BadRetryKey(f"{KEY}: has to be one text of at most {LONGEST_KEY} characters.")
-        raw = request[RECEIVED] = await receive(request, limits)
+        raw = await receive(request, limits)
         kind = request.headers.get(hdrs.CONTENT_TYPE, "")
         return Retry(
             # Nobody reads in the store what others have asked for.

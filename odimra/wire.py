@@ -80,6 +80,7 @@ async def receive(request: web.Request, limits: BodyLimits) -> bytes:
     except web.RequestPayloadError:
         # Broken chunks, a broken compression, a client that has gone.
         raise BadBody("it breaks off") from None
+    request[RECEIVED] = bytes(received)
     return bytes(received)
 
 

@@ -109,6 +109,13 @@ class Ask:
             )
         return int(text)
 
+    def flag(self, name: str) -> bool:
+        """Return a parameter that is true or false, false if it is not there."""
+        text = (self.one(name) or "false").lower()
+        if text not in ("true", "false"):
+            raise bad(f"Invalid data '{short(text)}' : expected bool (path: '['{name}']')")
+        return text == "true"
+
     def moment(self, name: str, default: int) -> int:
         """Return a parameter that is a time, in seconds since the epoch."""
         text = self.one(name)

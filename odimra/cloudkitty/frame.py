@@ -79,7 +79,7 @@ class CloudKitty:
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
         for root in ROOTS:
-            for path in (root, root + "/{tail:.*}"):
+            for path in (root, root + "/{tail:(?s:.*)}"):
                 app.router.add_route("*", path, self.serve)
         app.router.add_route("*", "/", self.versions)
 
@@ -143,19 +143,22 @@ class CloudKitty:
         if raw.endswith("/") or any(not one.isprintable() or "/" in one for one in segments):
             raise RatingFault(404, NOT_FOUND)
         wanted = "GET" if request.method == "HEAD" else request.method
-        allowed: list[str] = []
-        for route in self.routes:
-            parts = route.segments
-            if len(parts) != len(segments):
-                continue
-            if all(one in ("*", given) for one, given in zip(parts, segments, strict=True)):
-                if route.method == wanted:
-                    pairs = zip(parts, segments, strict=True)
-                    return route, tuple(given for one, given in pairs if one == "*")
-                allowed.append(route.method)
-        if allowed:
-            raise RatingFault(405, NOT_ALLOWED, headers={"Allow": ", ".join(allowed)})
-        raise RatingFault(404, NOT_FOUND)
+        meant = [route for route in self.routes if _fits(route.segments, segments)]
+        if not meant:
+            raise RatingFault(404, NOT_FOUND)
+        # A path that is one by itself is nobody's id besides.
+        path = min(meant, key=lambda route: route.segments.count("*")).path
+        there = {route.method: route for route in meant if route.path == path}
+        if wanted not in there:
+            raise RatingFault(405, NOT_ALLOWED, headers={"Allow": ", ".join(there)})
+        pairs = zip(there[wanted].segments, segments, strict=True)
+        return there[wanted], tuple(given for one, given in pairs if one == "*")
+
+
+def _fits(parts: Sequence[str], segments: Sequence[str]) -> bool:
+    return len(parts) == len(segments) and all(
+        one in ("*", given) for one, given in zip(parts, segments, strict=True)
+    )
 
 
 #: Things of an answer that are rendered without giving others a turn.

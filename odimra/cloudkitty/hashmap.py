@@ -71,20 +71,21 @@ class HashmapEndpoint:
     async def listed(self, ask: Ask) -> Answer:
         """All rules of a kind that the query selects."""
         plural = _plural(ask)
-        return await self._listed(plural, KINDS[plural], ask.request.query)
+        return await self._listed(plural, ask)
 
     async def of_group(self, ask: Ask) -> Answer:
         """The rules of a group."""
         plural = ask.request.path.rstrip("/").rpartition("/")[2]
-        return await self._listed(plural, KINDS[plural], ask.request.query)
+        return await self._listed(plural, ask)
 
-    async def _listed(self, plural: str, kind: str, query: Mapping[str, str]) -> Answer:
+    async def _listed(self, plural: str, ask: Ask) -> Answer:
+        query, no_group = ask.request.query, ask.flag("no_group")
         book = await self._rules.book()
-        found = book.live(kind)
+        found = book.live(KINDS[plural])
         for name in SELECTING:
             if name in query:
                 found = [one for one in found if one.get(name) == (query[name] or None)]
-        if query.get("no_group", "").lower() == "true":
+        if no_group:
             found = [one for one in found if one.get("group_id") is None]
         return Answer({plural: [_shown(one) for one in found]})
 
@@ -115,7 +116,7 @@ class HashmapEndpoint:
         elif kind == GROUP:
             made = await self._rules.add_group(_name(body))
         elif kind == MAPPING:
-            force = (ask.one("force") or "false").lower() == "true" or body.pop("force", False)
+            force = ask.flag("force") or body.pop("force", False)
             made = await self._rules.add_mapping(
                 _values(body), by=ask.principal.account, force=force is True
             )
@@ -143,7 +144,7 @@ class HashmapEndpoint:
         kind = KINDS[_plural(ask)]
         body = await ask.optional_body() or {}
         id = ask.params[-1] if ask.params else (ask.one(f"{kind}_id") or _id(body, f"{kind}_id"))
-        recursive = body.get("recursive", (ask.one("recursive") or "").lower() == "true")
+        recursive = body.get("recursive", ask.flag("recursive"))
         await self._rules.delete(kind, id, by=ask.principal.account, recursive=recursive is True)
         return Answer(status=204)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from odimra.cloudkitty.asking import Answer, Ask, check, short
@@ -58,6 +59,8 @@ class ModulesEndpoint:
             values["enabled"] = body["enabled"]
         if "priority" in body:
             priority = body["priority"]
+            if isinstance(priority, Decimal) and priority == priority.to_integral_value():
+                priority = int(priority)  # 1.0 is a whole number in JSON
             if (
                 isinstance(priority, bool)
                 or not isinstance(priority, int)

@@ -88,10 +88,12 @@ class ScopesEndpoint:
     async def reset(self, ask: Ask) -> Answer:
         """Take back what was rated behind a time; the ordinary rating does it once more."""
         body = await ask.body()
+        check(body, (), (*FILTERS, "all_scopes", "last_processed_timestamp", "state"))
         # The client calls it by its older name.
         if "state" in body and "last_processed_timestamp" not in body:
-            body["last_processed_timestamp"] = body.pop("state")
-        check(body, (), (*FILTERS, "all_scopes", "last_processed_timestamp", "state"))
+            body["last_processed_timestamp"] = body["state"]
+        if not isinstance(body.get("all_scopes", False), bool):
+            raise bad(f"Invalid data '{short(body)}' : expected bool (path: '['all_scopes']')")
         if body.get("all_scopes") and "scope_id" in body:
             raise bad(
                 f"Invalid data '{short(body)}' : two or more values in the same group of "
@@ -102,6 +104,8 @@ class ScopesEndpoint:
         if not body.get("last_processed_timestamp"):
             raise bad("Variable 'last_processed_timestamp' cannot be empty/None.")
         last = moment(body["last_processed_timestamp"], "last_processed_timestamp")
+        if moment(body.get("state", body["last_processed_timestamp"]), "state") != last:
+            raise bad("state: is another time than last_processed_timestamp.")
         wanted = {name: _listed(body.get(name), name) for name in FILTERS}
         found = [one for one in await self._scopes.all() if _meets(one, wanted)]
         if not found:

@@ -59,10 +59,10 @@ class Console:
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``, and what leads browsers here."""
         app.router.add_route("*", ROOT, self._lead)
-        app.router.add_route("*", TABLE, self._rows)
-        app.router.add_route("*", TABLE + "/{task}", self._row)
-        app.router.add_route("*", HISTORY, self._history)
-        app.router.add_route("*", DELIVERIES, self._deliveries)
+        app.router.add_route("*", TABLE, self.rows)
+        app.router.add_route("*", TABLE + "/{task}", self.row)
+        app.router.add_route("*", HISTORY, self.history)
+        app.router.add_route("*", DELIVERIES, self.deliveries)
         app.router.add_route("*", ROOT + "/{name:(?s:.*)}", self._file)
         app.middlewares.append(self._welcome)
 
@@ -92,20 +92,24 @@ class Console:
 
     # What no other API has as the page needs it
 
-    async def _rows(self, request: web.Request) -> web.Response:
+    async def rows(self, request: web.Request) -> web.Response:
+        """A part of the table of tasks."""
         return await self._answer(
             request, lambda principal: self._table.rows(principal, request.query)
         )
 
-    async def _row(self, request: web.Request) -> web.Response:
+    async def row(self, request: web.Request) -> web.Response:
+        """The row of one task or sub-task."""
         return await self._answer(
             request, lambda principal: self._table.one(principal, request.match_info["task"])
         )
 
-    async def _history(self, request: web.Request) -> web.Response:
+    async def history(self, request: web.Request) -> web.Response:
+        """Numbers of tasks, minute by minute."""
         return await self._answer(request, lambda _: self._figures.history(request.query))
 
-    async def _deliveries(self, request: web.Request) -> web.Response:
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """Where the delivery of each subscription stands."""
         return await self._answer(request, lambda _: self._figures.deliveries())
 
     async def _answer(

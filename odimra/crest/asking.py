@@ -26,6 +26,8 @@ NEWEST = "2.0"
 
 #: Parameters of CREST that say what is asked for; of each there may be one.
 QUERIES = ("_queryFilter", "_queryId", "_queryExpression")
+#: The action of a POST that names none.
+CREATE = "create"
 #: Those that every request may have.
 ALWAYS = ("_fields", "_prettyPrint")
 KNOWN = (
@@ -104,7 +106,10 @@ def check_parameters(params: Mapping[str, str], method: str, querying: bool) -> 
     """Refuse parameters of CREST that this kind of request does not have."""
     taken = set(ALWAYS)
     if method == "POST":
-        taken |= {"_action", *QUERIES}
+        taken.add("_action")
+        # An action may be on what a query selects; what is made is selected by nothing.
+        if params.get("_action", CREATE).lower() != CREATE:
+            taken |= set(QUERIES)
     elif querying:
         taken = set(KNOWN) - {"_action"}
     lower = {name.lower() for name in taken}

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 
 from odimra.access.entry import READS, Authenticator, admit
 from odimra.crest.asking import (
+    CREATE,
     Ask,
     check_parameters,
     check_version,
@@ -139,9 +140,10 @@ class Crest:
             condition(request.headers.get("If-None-Match")),
         )
         check_parameters(params, method, ask.query is not None and method in READS)
+        # Before anything is done: who is told that this is no request has changed nothing.
+        fields = parse_fields(ask.listed("_fields"))
         answer = await _dispatch(endpoint, method, ask, args, record_id)
         if isinstance(answer.body, dict) and "_id" in answer.body:
-            fields = parse_fields(ask.listed("_fields"))
             answer = replace(answer, body=picked(answer.body, fields))
         return answer
 
@@ -187,7 +189,7 @@ async def _dispatch(
         return await endpoint.read(ask, record_id, *args)
     if method == "POST":
         action = ask.param("_action")
-        if action is None or action.lower() == "create":
+        if action is None or action.lower() == CREATE:
             if record_id is not None:
                 raise not_supported("A resource is created under an id by PUT")
             return await endpoint.create(ask, None, *args)

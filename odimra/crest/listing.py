@@ -17,6 +17,7 @@ from odimra.crest.records import asked_filter
 from odimra.records.fields import parse_fields, picked
 from odimra.records.model import ID
 from odimra.records.ordering import Key, parse_sort_keys
+from odimra.records.query import POLICIES
 
 #: JSON that one answer may hold, in bytes; a page that would be longer ends sooner.
 ANSWER_BYTES = 32 << 20
@@ -36,6 +37,10 @@ async def envelope(
     fields = parse_fields(["_id"] if ask.param("_queryId") else ask.listed("_fields"))
     order = parse_sort_keys(ask.listed("_sortKeys"))
     offset, size = _page(ask)
+    # They are always counted; what makes no sense is refused all the same.
+    policy = ask.param("_totalPagedResultsPolicy")
+    if policy is not None and policy.upper() not in POLICIES:
+        raise bad(f"_totalPagedResultsPolicy: is one of {', '.join(POLICIES)}")
     # Only their places are kept: each item may be long.
     keys = [
         Key.of(order, str(item[ID]), item) async for item in items if meant is None or meant(item)

@@ -199,9 +199,9 @@ def _key(request: Request, body: dict[str, Any]) -> str:
     keys = request.headers.getall(KEY, [])
     if not keys:
         return ext or ""
-    if len(keys) > 1 or not 0 < len(keys[0].strip()) <= LONGEST:
-        raise bad(f"{KEY}: has to be one text of at most {min(LONGEST, LONGEST_KEY)} characters")
     key = keys[0].strip()
+    if len(keys) > 1 or not 0 < len(key) <= LONGEST or not key.isprintable():
+        raise bad(f"{KEY}: has to be one text of at most {min(LONGEST, LONGEST_KEY)} characters")
     if ext is not None and ext != key:
         raise bad(f"extIPID: is not what {KEY} says")
     return key

@@ -121,7 +121,15 @@ class JobContext:
             log.debug("%s had ended already", self.task.id)
 
     async def suspend(self) -> None:
-        """Put the task to rest until it is wanted again."""
+        """Put the task to rest until it is wanted again.
+
+        Raises :class:`~odimra.tasks.TransitionRefused` when it is to be cancelled.
+        """
+        if self.task.task_state == states.STARTING:
+            # Only what runs can rest; perhaps it does by now.
+            await self._step(
+                Change(state=states.RUNNING, epoch=self.task.epoch, sequence=self._next())
+            )
         await self._step(
             Change(state=states.SUSPENDED, epoch=self.task.epoch, sequence=self._next())
         )

@@ -114,7 +114,7 @@ class Runner:
         except JobCancelled:
             outcome = Outcome(states.CANCELLED)
         except JobSuspended:
-            await job.suspend()
+            await self._rest(job)
             return
         except Fenced:
             log.warning("%s was taken over by another worker", job.task.id)
@@ -148,6 +148,13 @@ class Runner:
                 await job.finish(Outcome(states.EXCEPTION, Result(507), (TOO_LONG,)))
         except (Fenced, TaskMissing) as error:
             log.warning("the end of %s was refused: %s", job.task.id, error)
+
+    async def _rest(self, job: JobContext) -> None:
+        try:
+            await job.suspend()
+        except TransitionRefused:
+            # Cancelled since it was told to rest.
+            await self._cut_short(job)
 
     async def _cut_short(self, job: JobContext) -> None:
         """The engine cancelled this run: because the task was, or because the worker goes down."""

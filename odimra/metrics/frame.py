@@ -88,13 +88,14 @@ class Watching:
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
-        app.router.add_route("*", METRICS, self._metrics)
-        app.router.add_route("*", HEALTH, self._health)
-        app.router.add_route("*", READY, self._ready)
+        app.router.add_route("*", METRICS, self.metrics)
+        app.router.add_route("*", HEALTH, self.health)
+        app.router.add_route("*", READY, self.ready)
 
     # Metrics
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.Response:
+        """What all processes measure."""
         if request.method not in READS:
             return _only_read()
         try:
@@ -145,12 +146,14 @@ class Watching:
 
     # Health
 
-    async def _health(self, request: web.Request) -> web.Response:
+    async def health(self, request: web.Request) -> web.Response:
+        """Whether this process lives."""
         if request.method not in READS:
             return _only_read()
         return _told(200, {"status": "alive", "version": self._options.version})
 
-    async def _ready(self, request: web.Request) -> web.Response:
+    async def ready(self, request: web.Request) -> web.Response:
+        """Whether the service can work."""
         if request.method not in READS:
             return _only_read()
         try:

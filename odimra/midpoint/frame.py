@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 #: Where clients find this face: midPoint itself is served below ``/midpoint``.
 ROOTS = ("/ws/rest", "/midpoint/ws/rest")
 INFO = ("/actuator/info", "/midpoint/actuator/info")
-METHODS = (*READS, "POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -76,7 +75,8 @@ class Midpoint:
         self._names = {route.segments[0] for route in routes} - {"*"}
         self._access = access
         self._options = options
-        self._info = Route("GET", "", info)
+        #: What tells the version, outside of the root.
+        self.info = Route("GET", "", info)
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to ``app``."""
@@ -136,9 +136,6 @@ class Midpoint:
         return web.Response(status=error.status, headers=headers, body=body)
 
     async def _answer(self, request: web.Request, form: Form) -> Answer:
-        method = request.method
-        if method not in METHODS:
-            raise _not_allowed(METHODS)
         principal = await admit(request, self._access, self._options.public_url)
         route, params, root = self._find(request)
         ask = Ask(request, principal, form, params, self._options.body, root)
@@ -151,7 +148,7 @@ class Midpoint:
         if request.path in INFO:
             if wanted != "GET":
                 raise _not_allowed(READS)
-            return self._info, (), ""
+            return self.info, (), ""
         # However the root is written: the router has found it.
         root = next(one for one in ROOTS if request.path.startswith(one))
         raw = "/".join(request.rel_url.raw_path.split("/")[root.count("/") + 1 :]).strip("/")

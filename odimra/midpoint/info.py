@@ -13,6 +13,7 @@ def information(version: str) -> Handler:
     raw = orjson.dumps({"version": version, "build": f"odimra {version}", "license": "Apache-2.0"})
 
     async def info(ask: Ask) -> Answer:
+        """Which version of what serves here."""
         return Answer(raw=raw)
 
     return info

@@ -9,11 +9,13 @@ from odimra.jobs.bulk.query import Query
 from odimra.midpoint.asking import Ask
 from odimra.midpoint.errors import MidpointError
 from odimra.records.ordering import Key, SortKey
+from odimra.wire import receive
 
 
 async def asked_query(ask: Ask, parse: Callable[[Any, Mapping[str, Any]], Query]) -> Query:
     """Return the query in the body of a search; an empty one means all."""
-    if not ask.request.can_read_body:
+    # Not whether it can be read: one that was read to be compared is a body, too.
+    if not (await receive(ask.request, ask.limits)).strip():
         return Query(None)
     document = await ask.document()
     if document.name != "query":

@@ -179,3 +179,11 @@ async def test_a_long_answer_is_rendered_as_a_short_one_is(desk: Desk, pretty: s
     assert [one["n"] for one in body["result"]] == list(range(1201))
     option = orjson.OPT_INDENT_2 if pretty == "true" else None
     assert raw == orjson.dumps(body, option=option)
+
+
+@pytest.mark.parametrize("path", [JOBS, "scheduler/trigger", "taskscanner"])
+async def test_a_way_of_counting_that_there_is_not_is_refused(desk: Desk, path: str) -> None:
+    asked = f"{path}?_queryFilter=true&_totalPagedResultsPolicy="
+    said = "_totalPagedResultsPolicy: is one of NONE, ESTIMATE, EXACT"
+    assert (await desk.get(f"{asked}SOME")).said == (400, said)
+    assert (await desk.get(f"{asked}none")).status == 200

@@ -135,3 +135,24 @@ async def test_more_records_than_there_may_be(make_desk: MakeDesk) -> None:
     assert (await desk.put(f"{USER}/1", {})).status == 201
     for answer in (await desk.put(f"{USER}/2", {}), await desk.post(USER, {})):
         assert answer.said[0] == 409
+
+
+@pytest.mark.parametrize("query", ["_queryId=query-all", "_queryFilter=true"])
+@pytest.mark.parametrize("action", ["", "_action=create&"])
+async def test_a_new_record_is_selected_by_no_query(desk: Desk, query: str, action: str) -> None:
+    answer = await desk.ask("POST", f"managed/user?{action}{query}", {"name": "Ada"})
+    name = query.partition("=")[0]
+    assert answer.said == (400, f"The parameter '{name}' has no meaning here")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("PUT", {"age": 2}), ("PATCH", replace("/age", 2)), ("DELETE", None)]
+)
+async def test_fields_that_are_none_are_refused_before_anything_is_done(
+    desk: Desk, method: str, body: Any
+) -> None:
+    await desk.put(f"{USER}/ann", {"age": 1})
+    answer = await desk.ask(method, f"{USER}/ann?_fields=%25", body)
+    assert answer.said == (400, "_fields: a % must be followed by two hexadecimal digits")
+    assert (await desk.get(f"{USER}/ann")).body == {"_id": "ann", "_rev": "1", "age": 1}
+    assert (await desk.get("taskscanner?_fields=%25")).said[0] == 400

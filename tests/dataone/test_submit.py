@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.dataone.conftest import JOBS, Desk
+from tests.dataone.conftest import JOBS, PASSWORD, Desk
 from tests.jobs.yard import context
+from tests.redfish.conftest import basic
 
 SCRIPT = {"pipeline": [{"@element": "search", "type": "UserType"}]}
 #: A submission under every action that comes with the package, and the kind of its task.
@@ -143,6 +144,18 @@ async def test_the_header_is_another_name_of_the_key(desk: Desk) -> None:
     assert both.status == 409
     wrong = await desk.ask("POST", JOBS, {**body, "extIPID": "k"}, Idempotency_Key="l")
     assert wrong.said == (400, "extIPID: is not what Idempotency-Key says")
+
+
+@pytest.mark.parametrize("key", [b"\xe9", b"a\tb", b"\xe2\x80\x8b"])
+async def test_a_key_that_cannot_be_printed_is_refused(desk: Desk, key: bytes) -> None:
+    body = b'{"contractName": "machines", "actionName": "rehearse"}'
+    head = f"POST {JOBS} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic('admin', PASSWORD)}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    reader, writer = await asyncio.open_connection(*desk.base.removeprefix("http://").split(":"))
+    writer.write(head.encode() + b"Idempotency-Key: " + key + b"\r\n\r\n" + body)
+    assert b" 400 " in (await reader.readline())
+    writer.close()
+    assert (await desk.get()).body["jobs"] == []
 
 
 @pytest.mark.parametrize("length", [64, 65])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from odimra.engine import JobContext, Outcome, Registry
+from odimra.clock import SystemClock
+from odimra.engine import JobContext, JobSuspended, Outcome, Registry
 from odimra.store import Store
-from odimra.tasks import Effect, Result, TaskMessage, states
+from odimra.tasks import Effect, Result, TaskMessage, TaskOptions, Tasks, states
 
 
 class Steps:
@@ -67,6 +68,33 @@ class Forever:
             await job.sleep(0.05)
 
 
+class Torn:
+    """Is told to rest, and then ``args['then']``, before it notices the first."""
+
+    name = "torn"
+
+    def __init__(self, store: Store) -> None:
+        self._tasks = Tasks(store, TaskOptions(), SystemClock())  # nobody is signalled by it
+
+    async def run(self, job: JobContext) -> Outcome:
+        if job.checkpoint is None:
+            await job.progress(checkpoint={"told": True})
+            await self._tasks.want(job.task.id, states.SUSPEND)
+            if job.args["then"] == states.CANCEL:
+                await self._tasks.cancel(job.task.id)
+            elif job.args["then"] == states.RUN:
+                await self._tasks.want(job.task.id, states.RUN)
+            raise JobSuspended
+        return Outcome()
+
+
+class Slow(Torn):
+    """The same, of a kind that starts slowly."""
+
+    name = "slow"
+    claim_state = states.STARTING
+
+
 class Deaf:
     """Catches what it should let pass, as careless code does, and has to be stopped anyway."""
 
@@ -93,6 +121,9 @@ class Verbose:
 def registry(store: Store) -> Registry:
     """Return all of them."""
     kinds = Registry()
-    for kind in (Steps(store), Breaks(), Refuses(), Forever(), Deaf(), Verbose()):
+    for kind in (
+        *(Steps(store), Breaks(), Refuses(), Forever(), Deaf(), Verbose()),
+        *(Torn(store), Slow(store)),
+    ):
         kinds.add(kind)
     return kinds

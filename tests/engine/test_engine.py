@@ -125,6 +125,27 @@ async def test_suspended_work_goes_on_from_its_checkpoint(
     assert len(counts) == 40 and set(counts.values()) == {b"1"}
 
 
+@pytest.mark.parametrize("kind", ["torn", "slow"])
+@pytest.mark.parametrize(
+    ("then", "state"),
+    [
+        (states.CANCEL, states.CANCELLED),
+        (states.RUN, states.COMPLETED),
+        (states.SUSPEND, states.SUSPENDED),
+    ],
+)
+async def test_what_is_asked_last_counts_when_a_job_comes_to_rest(
+    tasks: Tasks, kind: str, then: str, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    created = await tasks.create(new(kind, args={"then": then}))
+    ended = await until(tasks, created.id, state)
+    assert ended.task_state == state
+    if state == states.SUSPENDED:
+        await tasks.want(created.id, states.RUN)
+        assert (await until(tasks, created.id)).task_state == states.COMPLETED
+    assert "Traceback" not in caplog.text and "refused" not in caplog.text
+
+
 async def test_a_task_on_a_busy_target_follows_at_once(tasks: Tasks) -> None:
     both = [
         await tasks.create(new("steps", args={"steps": 3, "pause": 0.02}, target="/t"))

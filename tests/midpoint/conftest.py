@@ -11,6 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from odimra.access import AuthenticationFailed, HashingBusy, Principal
+from odimra.idempotency import Idempotency
 from odimra.jobs.bulk.steps import BulkOptions
 from odimra.midpoint.bulk import BulkEndpoint
 from odimra.midpoint.frame import Midpoint, MidpointOptions
@@ -22,6 +23,7 @@ from odimra.midpoint.visibility import Visible
 from odimra.records.records import RecordOptions
 from odimra.scripting import BadScript
 from odimra.store import Store, StoreUnavailable
+from odimra.tasks.retries import Answers, RetryOptions
 from odimra.wire import BodyLimits
 from tests.jobs.bulk.yard import OPERATOR, Yard
 
@@ -195,7 +197,8 @@ async def make_face(store: Store, aiohttp_client: Callable[..., Any]) -> AsyncIt
             MidpointOptions(body or BodyLimits(max_bytes=100_000), public_url),
             information("1.2.3"),
         )
-        app = web.Application()
+        answers = Idempotency(Answers(store, RetryOptions()))
+        app = web.Application(middlewares=[answers.middleware])
         face.mount(app)
         return Face(await aiohttp_client(app), yard)
 

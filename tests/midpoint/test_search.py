@@ -147,3 +147,18 @@ async def test_an_answer_that_breaks_off_is_no_whole_one(
     monkeypatch.setattr(records, "page", away)
     with pytest.raises(ClientPayloadError):
         await still.get("users")
+
+
+@pytest.mark.parametrize("collection", ["users", "tasks"])
+async def test_a_key_of_requests_that_come_again_hides_no_query(
+    still: Face, collection: str
+) -> None:
+    await still.yard.fill(3)
+    path = f"{collection}/search"
+    nobody = {"query": {"filter": {"text": 'name = "nobody"'}}}
+    assert (await still.post(path, nobody, Idempotency_Key="k1")).objects == []
+    for wrong in (b"{}", b'{"user": {}}', b"{"):
+        assert (await still.post(path, wrong, Idempotency_Key="k2")).status == 400
+    for empty in (None, b"", b" "):
+        answer = await still.post(path, empty, Idempotency_Key="k3")
+        assert (answer.status, len(answer.objects)) == (200, 3 if collection == "users" else 0)

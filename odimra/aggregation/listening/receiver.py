@@ -47,9 +47,9 @@ class Receiver:
         self._on_changed = on_changed
         self._limits = limits
 
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes."""
-        return [web.post(PATH, self.receive)]
+    def mount(self, app: web.Application) -> None:
+        """Add the route to ``app``."""
+        app.router.add_post(PATH, self.receive)
 
     async def receive(self, request: web.Request) -> web.Response:
         """Take what a BMC posts."""

@@ -102,7 +102,7 @@ class Stand:
             return answer  # type: ignore[no-any-return]
 
         app = web.Application(middlewares=[note])
-        app.add_routes(receiver.routes())
+        receiver.mount(app)
         server = TestServer(app)
         await server.start_server()
         self.rooms.push_async_callback(server.close)

@@ -1,0 +1,1 @@
+"""What the service tells of its own APIs: an OpenAPI document, made of the routes themselves."""
