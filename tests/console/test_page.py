@@ -36,6 +36,13 @@ def test_a_wrong_password_is_told_and_the_right_one_lets_in(desk: Desk) -> None:
     expect(page.locator("#stream")).to_have_text("live")
 
 
+def test_the_page_leads_to_the_description_of_the_apis(inside: Desk) -> None:
+    link = inside.page.get_by_role("contentinfo").get_by_role("link", name="the other APIs")
+    uri = link.get_attribute("href")
+    found = inside.page.request.get(f"{inside.service.address}{uri}")
+    assert found.ok and found.json()["openapi"].startswith("3.1")
+
+
 def test_who_has_logged_out_is_out(inside: Desk, service: Service) -> None:
     page = inside.page
     kept = page.evaluate("JSON.parse(sessionStorage.getItem('odimra.session'))")
