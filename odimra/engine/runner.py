@@ -150,6 +150,17 @@ class Runner:
             log.warning("the end of %s was refused: %s", job.task.id, error)
 
     async def _rest(self, job: JobContext) -> None:
+        resting = asyncio.create_task(self._come_to_rest(job))
+        try:
+            # A signal that comes now would leave it half done; what it says is in the store.
+            await asyncio.shield(resting)
+        except asyncio.CancelledError:
+            run = asyncio.current_task()
+            assert run is not None
+            run.uncancel()
+            await resting
+
+    async def _come_to_rest(self, job: JobContext) -> None:
         try:
             await job.suspend()
         except TransitionRefused:
