@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Most tests wait for processes that they started: three at a time fill two cores. A file's tests stay
 # together, in their order; TOGETHER= runs all of them in one process.
-TOGETHER ?= -n 3 --dist loadfile
+TOGETHER ?= -n 3 --dist loadfile --no-loadscope-reorder
 ONLY ?=
 
 .PHONY: run test coverage lint ruff-check ruff-format mypy lint-imports bench conformance fuzz soak clients clean help

@@ -18,6 +18,31 @@ from odimra.store import Store, StoreOptions
 from odimra.tasks import TaskOptions, Tasks
 from tests.fakes import FakeClock
 
+#: Folders whose tests start services: they take longest, and wait most of that time.
+SLOW = frozenset(
+    ("service", "clients", "client_cli", "console", "describe", "storage", "metrics", "midpoint")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread files that take long over the run.
+
+    Where several processes share it, none is left with them at the end, nor do all of them have
+    one at the same time. The tests of a file stay together, in their order.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [tests for path, tests in files.items() if path.parent.name in SLOW]
+    quick = [tests for path, tests in files.items() if path.parent.name not in SLOW]
+    if not slow or not quick:
+        return
+    # The last tenth of the run is for quick ones.
+    each = 0.9 * len(quick) / len(slow)
+    placed = [((at + 0.5) * each, 1, at, tests) for at, tests in enumerate(slow)]
+    placed += [(float(at), 0, at, tests) for at, tests in enumerate(quick)]
+    items[:] = [item for *_, tests in sorted(placed, key=lambda one: one[:3]) for item in tests]
+
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:

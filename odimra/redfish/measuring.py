@@ -50,11 +50,7 @@ class Measured:
     async def _answered(self, request: BaseRequest) -> web.StreamResponse:
         parent = request.headers.get(tracing.HEADER, "")
         with tracing.span(request.method, "server", parent) as span:
-            try:
-                response = await self._handler(request)
-            except web.HTTPException as error:
-                # aiohttp answers with what was raised.
-                response = error
+            response = await self._handler(request)
             if span is not None:
                 route = route_of(request)
                 span.update_name(f"{request.method} {route}")
@@ -81,8 +77,23 @@ class Measured:
         own = given or trail.fresh()
         # A connection serves one request after the other, and each has its own.
         trail.request_id.set(own)
-        response = await self._answered(request)
-        took = perf_counter() - began
+        try:
+            response = await self._answered(request)
+        except web.HTTPException as error:
+            # What aiohttp answers with all the same.
+            self._noted(request, error, perf_counter() - began, given, own)
+            raise
+        self._noted(request, response, perf_counter() - began, given, own)
+        return response
+
+    @staticmethod
+    def _noted(
+        request: BaseRequest,
+        response: web.StreamResponse,
+        took: float,
+        given: str | None,
+        own: str,
+    ) -> None:
         method, status = request.method, response.status
         # A stream of events ends when somebody leaves: that is no time it took to answer.
         streams = response.prepared and response.content_type == "text/event-stream"
@@ -100,4 +111,3 @@ class Measured:
                 status,
                 extra={"milliseconds": round(took * 1000, 1)},
             )
-        return response

@@ -152,8 +152,8 @@ def test_an_operator_changes_a_price_of_the_past(
     command("hashmap", "threshold", "create", "100", "0.9", "-s", cpu, "-t", "rate")
     assert (old["Cost"], old["Type"]) == ("0.1", "flat")
 
-    # Usage from now on.
-    first = now() + 1
+    # Usage from a moment on that a command on a busy machine comes before.
+    first = now() + 10
     scope(admin, "shop", first - 1)
     file = tmp_path / "frames.json"
     file.write_text(json.dumps(frames("shop", first, ["1", "2", "0.3", "200"], id="vm1")))
@@ -198,7 +198,7 @@ def test_the_python_api_changes_a_price_of_the_past(service: Service, admin: Cli
     hashmap = api.rating.hashmap
     cpu = hashmap.create_service(name="cpu-api")["service_id"]
     old = hashmap.create_mapping(service_id=cpu, cost="0.07", type="flat")
-    first = now() + 1
+    first = now() + 10
     scope(admin, "api", first - 1)
     api.dataframes.add_dataframes(dataframes=frames("api", first, ["1", "2", "3", "0.125"]))
     rated_up_to(admin, "api", first + 3)
