@@ -138,13 +138,15 @@ export function showTasks(main, { query, settle }) {
   let written = 0;
   const write = () => {
     clearTimeout(written);
-    // Later: the browser is busy with it for as long as with the rows.
-    written = setTimeout(() => {
-      const text = parameters.toString();
-      history.replaceState(null, "", text ? `#/tasks?${text}` : "#/tasks");
-    }, 100);
+    const text = parameters.toString();
+    history.replaceState(null, "", text ? `#/tasks?${text}` : "#/tasks");
   };
-  const table = new TaskTable({ parameters, changed: write, caption: "Tasks" });
+  // Of pages later: the browser is busy with it for as long as with the rows.
+  const soon = () => {
+    clearTimeout(written);
+    written = setTimeout(write, 100);
+  };
+  const table = new TaskTable({ parameters, changed: soon, caption: "Tasks" });
   table.table.querySelector("caption").className = "hidden";
   const trouble = h("p", { class: "trouble", role: "alert" });
   async function load() {
