@@ -17,7 +17,7 @@ from rich.console import Console
 from odimra.client.boards import Bars
 from odimra.client.following import Seen
 from odimra.client.output import Output
-from tests.client_cli.conftest import Desk, log_in
+from tests.client_cli.conftest import Desk, log_in, until
 from tests.client_cli.terminal import drawn
 from tests.support.service import Service, free_port
 
@@ -167,6 +167,7 @@ def test_a_watcher_that_goes_leaves_the_task_alone(desk: Desk) -> None:
     watcher = desk.start("task", "watch", task)
     assert watcher.stdout is not None
     watcher.stdout.readline()
+    until(lambda: desk.run("task", "show", task, "--json").json["TaskState"] == "Running")
     watcher.send_signal(signal.SIGINT)
     _, said = watcher.communicate(timeout=30)
     assert watcher.returncode == 130
