@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from odimra import tracing, trail
+from odimra.aggregation.listening import RECEIVER
 from odimra.measures import UNMATCHED
 from odimra.measures import request as note
 
@@ -34,6 +35,11 @@ def route_of(request: BaseRequest) -> str:
         return UNMATCHED
     canonical = cast("str", resource.canonical)
     return canonical.rstrip("/") or "/"
+
+
+def loggable(path: str) -> str:
+    """Return a path without what only a BMC and the service know: where it posts its events."""
+    return f"{RECEIVER}/..." if path.startswith(f"{RECEIVER}/") else path
 
 
 class Measured:
@@ -107,7 +113,7 @@ class Measured:
                 level,
                 "%s %s: %d",
                 method,
-                request.path,
+                loggable(request.path),
                 status,
                 extra={"milliseconds": round(took * 1000, 1)},
             )

@@ -203,6 +203,17 @@ def test_an_id_is_followed_from_the_request_to_the_bmc(service: Service, admin: 
     assert total(scrape(admin), "odimra_bmc_request_duration_seconds_count", outcome="2xx") > 0
 
 
+@pytest.mark.parametrize("path", ["/bmc-events/3f2a9c0d1b7e/{}", "/%62mc-events/{}"])
+def test_where_a_bmc_posts_its_events_is_not_logged(
+    service: Service, admin: Client, path: str
+) -> None:
+    secret, ticket = f"known-to-one-bmc-{len(path)}", f"ticket-{len(path)}"
+    assert admin.post(path.format(secret), {}, X_Request_Id=ticket).status == 404
+    lines = [one for one in service.printed().splitlines() if f'"{ticket}"' in one]
+    assert ["POST /bmc-events/...: 404"] == [json.loads(one)["message"] for one in lines]
+    assert secret not in service.printed()
+
+
 @pytest.mark.parametrize("given", ["a b", "x" * 65, "é", "-x", '"}', ""])
 def test_an_id_that_cannot_be_used_is_replaced(admin: Client, given: str) -> None:
     answer = admin.get("/redfish/v1/nothing", X_Request_Id=given)

@@ -9,5 +9,15 @@ from odimra.aggregation.listening.ledger import Ledger
 from odimra.aggregation.listening.listener import ListeningOptions, OnChanged
 from odimra.aggregation.listening.listening import Listening, nobody
 from odimra.aggregation.listening.receiver import Receiver
+from odimra.aggregation.listening.subscribing import RECEIVER
 
-__all__ = ["KINDS", "Ledger", "Listening", "ListeningOptions", "OnChanged", "Receiver", "nobody"]
+__all__ = [
+    "KINDS",
+    "RECEIVER",
+    "Ledger",
+    "Listening",
+    "ListeningOptions",
+    "OnChanged",
+    "Receiver",
+    "nobody",
+]
