@@ -41,7 +41,7 @@ from odimra.options import (
 from odimra.records.records import Records
 from odimra.redfish.server import RedfishRunner, make_room
 from odimra.store import Store, StoreUnavailable
-from odimra.store.format import WrongFormat
+from odimra.store.format import Format, WrongFormat, check
 
 log = logging.getLogger(__name__)
 
@@ -148,11 +148,12 @@ async def first_start(house: House) -> None:
 
 @contextlib.asynccontextmanager
 async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Book]:
-    """Open the accounts for the command line."""
+    """Open the accounts for the command line. Raises :class:`WrongFormat`, StoreUnavailable."""
     clock = SystemClock()
     store = await Store.open(store_options(settings, store_url))
     access = Access(store, access_options(settings), clock)
     try:
+        check(await Format(store).look())
         yield Book(access, clock)
     finally:
         access.close()
@@ -161,10 +162,11 @@ async def open_accounts(settings: Settings, store_url: str) -> AsyncIterator[Boo
 
 @contextlib.asynccontextmanager
 async def open_records(settings: Settings, store_url: str) -> AsyncIterator[Records]:
-    """Open the records for the command line."""
+    """Open the records for the command line. Raises :class:`WrongFormat`, StoreUnavailable."""
     fleet = load_fleet(settings)
     store = await Store.open(store_options(settings, store_url))
     try:
+        check(await Format(store).look())
         yield records_of(settings, store, SystemClock(), MachineStates(store, fleet))
     finally:
         await store.close()

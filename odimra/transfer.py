@@ -21,6 +21,7 @@ from odimra.records.model import ID, check_id
 from odimra.records.records import Records
 from odimra.standalone import store_url
 from odimra.store import StoreUnavailable
+from odimra.store.format import WrongFormat
 
 T = TypeVar("T")
 OpenRecords: TypeAlias = Callable[[Settings, str], AbstractAsyncContextManager[Records]]
@@ -75,7 +76,8 @@ async def with_records(
 ) -> T:
     """Return what ``act`` returns, called with the records.
 
-    Raises :class:`TransferFailed`, also when the store does not answer, and ``EmbeddedStoreError``.
+    Raises :class:`TransferFailed`, also when the store does not answer or its data is not for this
+    version, and ``EmbeddedStoreError``.
     """
     # By name: the composition root knows everyone.
     opener = open_records or cast("OpenRecords", importlib.import_module("odimra.app").open_records)
@@ -84,7 +86,7 @@ async def with_records(
             return await act(records)
     except StoreUnavailable as error:
         raise TransferFailed(f"the store does not answer: {error}") from error
-    except RecordsError as error:
+    except (RecordsError, WrongFormat) as error:
         raise TransferFailed(str(error)) from error
 
 

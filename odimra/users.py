@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from odimra.account_book import AccountBook, AccountLine, AccountRefused
 from odimra.standalone import store_url
 from odimra.store import StoreUnavailable
+from odimra.store.format import WrongFormat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,10 +41,13 @@ async def with_book(
 ) -> T:
     """Return what ``act`` returns, called with the accounts.
 
-    Raises :class:`AccountRefused`, also when the store does not answer, and ``EmbeddedStoreError``.
+    Raises :class:`AccountRefused`, also when the store does not answer or its data is not for this
+    version, and ``EmbeddedStoreError``.
     """
     try:
         async with store_url(settings) as url, open_book(settings, url) as book:
             return await act(book)
     except StoreUnavailable as error:
         raise AccountRefused(f"the store does not answer: {error}") from error
+    except WrongFormat as error:
+        raise AccountRefused(str(error)) from error

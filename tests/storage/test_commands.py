@@ -18,12 +18,13 @@ ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 PASSWORD = "Long-enough-9"
 
 
-def odimra(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with the settings of a service that was in ``folder``."""
+def odimra(folder: Path, *words: str, said: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command with the settings of a service that was in ``folder``; ``said`` is its input."""
     return subprocess.run(
         [sys.executable, "-m", "odimra", *words, "--config", str(folder / "odimra.yaml")],
         env=clean_environment(PYTHONPATH=str(CHECKOUT)),
         cwd=folder,
+        input=said,
         capture_output=True,
         text=True,
         timeout=120,
@@ -145,6 +146,10 @@ def test_a_service_refuses_what_it_cannot_read(
         assert "Traceback" not in started.stderr
         upgraded = odimra(folder, "store", "upgrade")
         assert upgraded.returncode == 1 and said in upgraded.stderr
+        for command in (["user", "list"], ["records", "export", "managed/user"]):
+            done = odimra(folder, *command)
+            assert done.returncode == 1, done.stdout
+            assert said in done.stderr and "Traceback" not in done.stderr
     finally:
         mark(folder, format=2, by="test")
 
@@ -168,3 +173,22 @@ def test_a_server_of_one_s_own_is_not_upgraded_by_a_start(valkey: str, tmp_path:
     finally:
         with Redis.from_url(valkey) as redis:
             redis.delete(index, "{shared-store}:format")
+
+
+def test_a_store_that_a_command_was_first_to_use_serves(valkey: str, tmp_path: Path) -> None:
+    config = {
+        "store": {"url": valkey, "namespace": "prepared"},
+        "state_folder": str(tmp_path / "state"),
+    }
+    (tmp_path / "odimra.yaml").write_text(json.dumps(config), "utf-8")
+    try:
+        add = ("user", "add", "keeper", "--role", "Operator", "--password-stdin")
+        done = odimra(tmp_path, *add, said=PASSWORD)
+        assert done.returncode == 0, done.stderr
+        with Service({"store": config["store"]}, folder=tmp_path) as service:
+            assert service.client().login("keeper", PASSWORD).token
+        assert odimra(tmp_path, "store", "version").stdout.startswith("format 2")
+    finally:
+        with Redis.from_url(valkey) as redis:
+            for key in redis.scan_iter("{prepared}*"):
+                redis.delete(key)
