@@ -6,6 +6,7 @@ changes, and only if it completes. Must never import a face.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -86,7 +87,7 @@ def request_args(request: Request) -> dict[str, Any]:
     }
 
 
-class EmulatedKind:
+class EmulatedKind(ABC):
     """What the kinds have in common: decide again what was decided, play it, then the effects."""
 
     #: A task is Starting until its scenario lets it run.
@@ -116,8 +117,9 @@ class EmulatedKind:
             return outcome
         return Outcome(outcome.state, outcome.result, outcome.messages, tuple(act.effects))
 
+    @abstractmethod
     async def _act(self, job: JobContext) -> Act:
-        raise NotImplementedError
+        """Return what the operation changes, or why it is refused."""
 
     def _missing(self, kind: str, name: str) -> Act:
         gone = TaskMessage(GONE.message_id, (kind, name), GONE.severity)

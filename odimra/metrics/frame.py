@@ -166,7 +166,7 @@ class Watching:
         body: dict[str, Any] = {"status": "ready", "processes": processes}
         if not processes["worker"]:
             # Requests are answered, and tasks are kept until there is one.
-            body |= {"status": "ready", "warning": "no worker lives: tasks wait"}
+            body["warning"] = "no worker lives: tasks wait"
         return _told(200, body)
 
 

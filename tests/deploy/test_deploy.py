@@ -97,7 +97,7 @@ def test_the_image_is_built_from_what_there_is() -> None:
     compile(json.loads(probe[0])[2], "probe", "exec")
     assert "8443/health" in probe[0]
     assert f"EXPOSE {load(None, {}, {}).http.port}" in text
-    ignored = (ROOT / ".containerignore").read_text("utf-8").split()
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
     needed = {"odimra", "config", "schemas", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"}
     assert not needed & set(ignored)
 

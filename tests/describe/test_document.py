@@ -103,7 +103,7 @@ def face(operations: list[Operation], served: list[Served]) -> Face:
     return Face(
         "service",
         "",
-        "/root",
+        "/base",
         (),
         operations,
         served,
@@ -121,8 +121,8 @@ def test_what_is_only_declared_or_only_served_is_known_and_not_told() -> None:
     assert found.unserved() == {("GET", "b")}
     assert found.undescribed() == {("POST", "a/*")}
     made = document([found], "1")
-    assert list(made["paths"]) == ["/root/a/{name}"]
-    assert made["paths"]["/root/a/{name}"]["get"]["responses"] == {
+    assert list(made["paths"]) == ["/base/a/{name}"]
+    assert made["paths"]["/base/a/{name}"]["get"]["responses"] == {
         "200": {"description": "ok"},
         "403": {"description": "403"},
     }

@@ -210,7 +210,7 @@ def test_where_a_bmc_posts_its_events_is_not_logged(
     secret, ticket = f"known-to-one-bmc-{len(path)}", f"ticket-{len(path)}"
     assert admin.post(path.format(secret), {}, X_Request_Id=ticket).status == 404
     lines = [one for one in service.printed().splitlines() if f'"{ticket}"' in one]
-    assert ["POST /bmc-events/...: 404"] == [json.loads(one)["message"] for one in lines]
+    assert [json.loads(one)["message"] for one in lines] == ["POST /bmc-events/...: 404"]
     assert secret not in service.printed()
 
 

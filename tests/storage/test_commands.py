@@ -19,7 +19,7 @@ PASSWORD = "Long-enough-9"
 
 
 def odimra(folder: Path, *words: str, said: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command with the settings of a service that was in ``folder``; ``said`` is its input."""
+    """Run a command, which reads ``said``, with the settings of the service in ``folder``."""
     return subprocess.run(
         [sys.executable, "-m", "odimra", *words, "--config", str(folder / "odimra.yaml")],
         env=clean_environment(PYTHONPATH=str(CHECKOUT)),
