@@ -1,6 +1,7 @@
-"""The faces of the service on the rooms of a process: what is served at which path, and by whom.
+"""The Redfish face on the rooms of a process, and the application with all faces in it.
 
-Called by :mod:`odimra.app`; knows every face, and starts nothing.
+Called by :mod:`odimra.app`; the other faces are put together by :mod:`odimra.plain_faces`. Starts
+nothing.
 """
 
 import functools
@@ -10,25 +11,7 @@ from aiohttp import web
 
 import odimra
 from odimra.access.session_storage import TokenStorage
-from odimra.aggregation.listening import Ledger, Listening, Receiver
-from odimra.cloudkitty.frame import CloudKitty
-from odimra.cloudkitty.frames import FramesEndpoint
-from odimra.cloudkitty.hashmap import HashmapEndpoint
-from odimra.cloudkitty.info import InfoEndpoint
-from odimra.cloudkitty.modules import ModulesEndpoint
-from odimra.cloudkitty.reprocesses import ReprocessesEndpoint
-from odimra.cloudkitty.scopes import ScopesEndpoint
-from odimra.console.figures import Figures
-from odimra.console.frame import Console
-from odimra.console.table import TaskTable
-from odimra.crest.frame import Crest
-from odimra.crest.records import RecordsEndpoint
-from odimra.crest.scheduler import JobsEndpoint, SchedulerEndpoint, TriggersEndpoint
-from odimra.crest.taskscanner import TaskScannerEndpoint
-from odimra.dataone.frame import JobManager
-from odimra.dataone.jobs import SubmittedJobs
-from odimra.descriptions import Plain
-from odimra.engine import task_going
+from odimra.aggregation.listening import Ledger, Listening
 from odimra.events import (
     Feed,
     Push,
@@ -36,35 +19,19 @@ from odimra.events import (
     TestEvents,
     Wording,
 )
-from odimra.events.backlog import Backlogs
 from odimra.house import House
 from odimra.idempotency import Idempotency
-from odimra.jobs.reprocess.resetting import Resetting
 from odimra.many import AGGREGATES
-from odimra.metrics.board import Board
-from odimra.metrics.facts import Facts
-from odimra.metrics.frame import Watching
-from odimra.midpoint.bulk import BulkEndpoint
-from odimra.midpoint.frame import Midpoint
-from odimra.midpoint.info import information
-from odimra.midpoint.objects import ObjectsEndpoint
-from odimra.midpoint.tasks import TasksEndpoint
-from odimra.midpoint.visibility import Visible
 from odimra.options import (
-    body_limits,
-    crest_options,
     feed_options,
     frame_options,
-    job_manager_options,
     listening_options,
-    metrics_options,
-    midpoint_options,
     push_options,
     query_options,
-    rating_options,
     reach,
     retry_options,
 )
+from odimra.plain_faces import plain
 from odimra.redfish import (
     account_service,
     accounts,
@@ -108,7 +75,6 @@ from odimra.redfish.sourced import AllMembers
 from odimra.redfish.sourced_writes import Writes
 from odimra.redfish.task_json import TaskRepresentation
 from odimra.tasks.retries import Answers
-from odimra.tasks.tallies import Tallies
 
 #: The privilege to read what is other accounts' own; tasks are read by the same rule.
 SEES_ALL = "ConfigureUsers"
@@ -239,99 +205,10 @@ def application(house: House, service_uuid: str) -> tuple[web.Application, Frame
     app.on_startup.append(lambda app: told.start())
     # Before the server waits for requests to end: these end only when they are told to.
     app.on_shutdown.append(lambda app: told.stop())
-    plain = Plain(
-        crest(house),
-        midpoint(house),
-        cloudkitty(house),
-        job_manager(house),
-        console(house),
-        watching(house),
-        receiver(house),
-    )
-    plain.mount(app)
+    plain(house).mount(app)
     # Behind the frame, which answers when the store cannot say who is logged in.
     aiohttp_session.setup(app, TokenStorage(house.access.sessions))
     return app, frame, lane
-
-
-def console(house: House) -> Console:
-    """Return the page of the operator."""
-    return Console(
-        TaskTable(house.tasks),
-        Figures(Tallies(house.tasks), Backlogs(house.store, house.subscriptions)),
-        house.access,
-        house.settings.http.public_url,
-    )
-
-
-def watching(house: House) -> Watching:
-    """Return what is told to those who watch the service."""
-    facts = Facts(
-        house.store,
-        Tallies(house.tasks),
-        Backlogs(house.store, house.subscriptions),
-        house.streams,
-        house.sources,
-    )
-    return Watching(
-        Board(house.store), facts, house.store, house.access, metrics_options(house.settings)
-    )
-
-
-def crest(house: House) -> Crest:
-    """Return the face of records, scheduled jobs and scans."""
-    return Crest(
-        {
-            "managed/*": RecordsEndpoint("managed", house.records),
-            "redfish/*": RecordsEndpoint("redfish", house.records),
-            "scheduler/job": JobsEndpoint(house.scheduled, house.services, task_going(house.tasks)),
-            "scheduler/trigger": TriggersEndpoint(house.scheduled),
-            "scheduler": SchedulerEndpoint(house.scheduled),
-            "taskscanner": TaskScannerEndpoint(house.runs, house.scheduled, house.services),
-        },
-        house.access,
-        crest_options(house.settings),
-    )
-
-
-def midpoint(house: House) -> Midpoint:
-    """Return the face of bulk scripts, their results and tasks, and the objects they work on."""
-    visible = Visible(house.bulk)
-    routes = [
-        *BulkEndpoint(house.bulk, visible, house.scripts).routes(),
-        *TasksEndpoint(house.tasks, house.bulk, visible).routes(),
-        *ObjectsEndpoint(house.records, house.machine_calls, house.clock).routes(),
-    ]
-    return Midpoint(
-        routes, house.access, midpoint_options(house.settings), information(odimra.__version__)
-    )
-
-
-def cloudkitty(house: House) -> CloudKitty:
-    """Return the face of rating."""
-    rooms, given = house.rating, house.settings.rating
-    period, key = given.period_seconds, given.scope_key
-    resetting = Resetting(house.store, rooms.scopes, rooms.usage, period=period)
-    routes = [
-        *ReprocessesEndpoint(
-            rooms.windows, rooms.scopes, period=period, cycle=not given.begin_at_once
-        ).routes(),
-        *ScopesEndpoint(rooms.scopes, resetting, key=key).routes(),
-        *FramesEndpoint(rooms.usage, rooms.scopes, house.clock, key=key).routes(),
-        *ModulesEndpoint(rooms.rules).routes(),
-        *HashmapEndpoint(rooms.rules).routes(),
-        *InfoEndpoint(
-            rooms.rules, rooms.scopes, period=period, wait=given.wait_periods, key=key
-        ).routes(),
-    ]
-    return CloudKitty(routes, house.access, rating_options(house.settings))
-
-
-def job_manager(house: House) -> JobManager:
-    """Return the face of submitted jobs."""
-    rooms = house.submission
-    endpoint = SubmittedJobs(rooms.jobs, rooms.listing, rooms.contracts, rooms.kinds, house.tasks)
-    return JobManager(endpoint.routes(), house.access, job_manager_options(house.settings))
 
 
 def attach_machines(house: House, service_uuid: str) -> None:
@@ -340,18 +217,6 @@ def attach_machines(house: House, service_uuid: str) -> None:
     # Not served to anybody.
     frame = redfish_frame(house, messages, service_uuid, feed(house, messages))
     house.machine_calls.attach(InnerCalls(frame, messages))
-
-
-def receiver(house: House) -> Receiver:
-    """Return where BMCs post their events."""
-    return Receiver(
-        Ledger(house.store),
-        house.sources,
-        house.clock,
-        word=Messages.load().build,
-        on_changed=house.inventory.known.changed,
-        limits=body_limits(house.settings),
-    )
 
 
 def listening(house: House) -> Listening:
