@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 
 from odimra.config import load
-from odimra.faces import (
-    cloudkitty,
-    crest,
-    feed,
-    job_manager,
-    midpoint,
-    redfish_resources,
-)
+from odimra.faces import feed, redfish_resources
 from odimra.house import House, build
+from odimra.plain_faces import cloudkitty, crest, job_manager, midpoint
 from odimra.redfish.messages import Messages
 from odimra.redfish.privileges import PrivilegeMap
 from odimra.redfish.resource import Resource
