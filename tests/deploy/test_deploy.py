@@ -6,11 +6,15 @@ As far as that can be seen without an engine. Tools that are not everywhere are 
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,11 @@ import kubernetes_validate
 import pytest
 import yaml
 from click.testing import CliRunner
+from redis import Redis, RedisError
 
 from odimra.cli import main
 from odimra.config import load
+from tests.support.service import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -30,6 +36,7 @@ MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 OTHERS = {"ODIMRA_INITIAL_PASSWORD"}
 #: Beside Python, where pip puts it.
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+REDIS = shutil.which("redis-server")
 SECRET = {"ODIMRA_STORE__URL": "rediss://odimra:secret@redis.test:6379/0"}
 
 
@@ -53,6 +60,17 @@ def understood(words: list[str]) -> None:
     assert done.exit_code == 0, done.output
     flags = {word for word in words if word.startswith("--")}
     assert all(flag in done.output for flag in flags), (flags, done.output)
+
+
+def until(what: Callable[[], Any]) -> None:
+    """Return when ``what`` is true at last."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(RedisError):
+            if what():
+                return
+        time.sleep(0.05)
+    raise AssertionError("it did not become so")
 
 
 # systemd
@@ -160,6 +178,48 @@ def test_compose_names_nothing_that_it_does_not_have(compose: Any) -> None:
     assert compose["networks"]["inside"]["internal"]
     ports = [name for name, one in compose["services"].items() if one.get("ports")]
     assert ports == ["odimra"]
+
+
+@pytest.mark.skipif(REDIS is None, reason="there is no redis-server on this machine")
+def test_redis_and_sentinel_start_as_compose_starts_them(compose: Any, tmp_path: Path) -> None:
+    # What stands for the containers: folders, ports and the name that the image gives to Sentinel.
+    port, watcher = free_port(), free_port()
+    (tmp_path / "redis-sentinel").symlink_to(str(REDIS))
+    (tmp_path / "sentinel").mkdir()
+
+    def started(name: str, *changes: tuple[str, str]) -> subprocess.Popen[bytes]:
+        one = compose["services"][name]
+        words = [str(word) for word in one["command"]]
+        for before, after in changes:
+            assert before in words[-1]
+            words[-1] = words[-1].replace(before, after)
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.Popen(
+            words, cwd=tmp_path, env={**one["environment"], "PATH": path}, stdout=subprocess.DEVNULL
+        )
+
+    announced = ("--replica-announce-ip redis", f"--port {port}")
+    monitored = ("monitor odimra redis 6379", f"monitor odimra localhost {port}")
+    sentinel = ("/data/", f"{tmp_path}/sentinel/"), monitored, ("port 26379", f"port {watcher}")
+    password = compose["services"]["redis"]["environment"]["STORE_PASSWORD"]
+    with started("redis", announced) as redis, Redis(port=port, password=password) as store:
+        try:
+            until(lambda: store.ping())
+            assert store.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+            assert store.config_get("appendonly")["appendonly"] == "yes"
+            # Twice: what a Sentinel has learned is not written over by its next start.
+            for _ in range(2):
+                with started("sentinel-1", *sentinel) as watching, Redis(port=watcher) as asked:
+                    try:
+                        # It knows the run's id once the password has let it ask.
+                        until(lambda one=asked: one.sentinel_master("odimra")["runid"])
+                        state = asked.sentinel_master("odimra")
+                        assert (state["ip"], state["port"]) == ("localhost", port)
+                        assert state["down-after-milliseconds"] == 3000
+                    finally:
+                        watching.terminate()
+        finally:
+            redis.terminate()
 
 
 # Kubernetes
