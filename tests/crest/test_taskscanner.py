@@ -122,7 +122,7 @@ async def test_runs_are_their_owner_s(due: Desk) -> None:
 
 async def until_there(desk: Desk, clock: FakeClock) -> str:
     """Return the id of the one run as soon as somebody waits for its end."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (await desk.runs.page(0, 1) and clock.sleeping):
             await asyncio.sleep(0.01)
     return (await desk.runs.page(0, 1))[0].id

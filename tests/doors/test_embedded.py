@@ -29,7 +29,7 @@ async def ask(url: str, *command: str) -> object:
 
 async def until(what) -> None:
     """Return once ``what`` holds; a server that dies and comes back tells nobody."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not await what():
             await asyncio.sleep(0.02)
 

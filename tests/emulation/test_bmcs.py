@@ -365,7 +365,7 @@ async def test_who_subscribes_hears(up: Up, aiohttp_server: Callable[..., Any]) 
         made = await bmc.request("POST", SUBSCRIPTIONS, body)
         await bmc.request("PATCH", SYSTEM, {"AssetTag": "x"})
         await bmc.request("POST", RESET, {"ResetType": "GracefulShutdown"})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(heard) < 3:
                 await asyncio.sleep(0.02)
         records = [one["Events"][0] for one in heard]

@@ -67,7 +67,7 @@ async def test_a_killed_worker_s_task_is_interrupted_and_finished_by_another(
 ) -> None:
     first = await workers.start()
     created = await tasks.create(stepping(30, 0.05))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while ((await tasks.get(created.id)) or created).percent_complete < 20:
             await asyncio.sleep(0.01)
     await workers.end(first, signal.SIGKILL)

@@ -37,7 +37,7 @@ def tasks(engine: Engine) -> Tasks:
 
 async def until(tasks: Tasks, task_id: str, *wanted: str) -> Task:
     """Return the task as soon as it is in one of the states ``wanted`` (or any final one)."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             task = await tasks.get(task_id)
             assert task is not None
@@ -111,7 +111,7 @@ async def test_suspended_work_goes_on_from_its_checkpoint(
 ) -> None:
     created = await tasks.create(new("steps", args={"steps": 40, "gap": gap, "pause": pause}))
     counted = store.keys.of("counts", created.id)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await store.call("HLEN", counted):
             await asyncio.sleep(0.002)
     await tasks.want(created.id, states.SUSPEND)

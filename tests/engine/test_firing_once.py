@@ -258,7 +258,7 @@ async def until_taken_over(store: Store, tasks: Tasks, jobs: ScheduledJobs) -> N
         return firing.run_id
 
     worker = scheduler_of(store, tasks, "heir")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await read(jobs)).firing is not None:
             await asyncio.sleep(await worker.turn(fire))
 
@@ -270,7 +270,7 @@ async def test_a_worker_killed_in_the_middle_of_a_firing_is_replaced(
     jobs = ScheduledJobs(store, SystemClock())
     made = await jobs.create("a", {}, every(repeatCount=0, startTime="2020-01-01T00:00:00"))
     victim = await workers.start(dies)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await victim.wait() == -signal.SIGKILL
     assert (await read(jobs)).firing is not None, "taken, and not acknowledged"
     assert len(await names(tasks)) == (0 if dies == "before" else 1)
@@ -284,7 +284,7 @@ async def test_a_task_that_is_gone_when_its_firing_is_taken_over_is_not_created_
     jobs = ScheduledJobs(store, SystemClock())
     await jobs.create("a", {}, every(repeatCount=0, startTime="2020-01-01T00:00:00"))
     victim = await workers.start("after")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await victim.wait()
     [created] = await tasks.page(tasks.index(), 0, 10)
     assert await tasks.delete(created) == "removed"

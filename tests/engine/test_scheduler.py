@@ -320,7 +320,7 @@ async def test_a_worker_runs_until_it_is_told_to_stop(
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop, runs.fire))
     await jobs.create("a", {}, every())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(runs.started) < 3:
             await asyncio.sleep(0)
             clock.advance(0.5 if clock.sleeping else 0)
@@ -343,7 +343,7 @@ async def test_a_worker_waits_for_a_store_that_is_away(
 
     worker.turn = turned  # type: ignore[method-assign]
     running = asyncio.create_task(worker.run(stop, runs.fire))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not runs.started:
             await asyncio.sleep(0)
             clock.advance(0.5 if clock.sleeping else 0)

@@ -101,7 +101,7 @@ class Desk:
 
     async def ended(self, monitor: str) -> None:
         """Return when a task has ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await self.ask("GET", monitor))[0] == 202:
                 await asyncio.sleep(0.01)
 
@@ -358,7 +358,7 @@ async def test_a_session_is_told_to_its_owner_and_to_those_who_administer_users(
             ]
 
         last = ("Created", f"{ROLES}/Last")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not all(last in heard(name) for name in sinks):
                 await asyncio.sleep(0.01)
         assert heard("op") == [("Created", mine), ("Removed", mine), last]

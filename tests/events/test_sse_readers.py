@@ -197,7 +197,7 @@ async def deaf(station: Station, *lines: str) -> AsyncIterator[socket.socket]:
 async def everything(taken: socket.socket) -> bytes:
     """Read to the end."""
     loop, found = asyncio.get_running_loop(), b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while data := await loop.sock_recv(taken, 65536):
             found += data
     return found

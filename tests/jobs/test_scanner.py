@@ -213,7 +213,7 @@ async def test_a_long_script_keeps_its_claim(yard: Yard, scripts: PythonScripts)
     await going.wait()
     key = yard.records.key(TYPE, "u00000")
     before = int(await yard.store.call("HGET", key, "lease"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while int(await yard.store.call("HGET", key, "lease")) == before:
             await asyncio.sleep(0.05)
     other = await yard.scan(context(recovery="0s"))
@@ -312,7 +312,7 @@ async def test_a_cancelled_run_stops_and_starts_nothing_more(
     scripts.named["slow"] = slow
     await yard.fill(200, due=1)
     run_id = await yard.start(context("slow", numberOfThreads=2))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (run := await yard.runs.read(run_id)) is None or run.processed < 3:
             await asyncio.sleep(0.01)
     await yard.runs.cancel(run_id)

@@ -196,12 +196,12 @@ async def test_results_of_items_can_be_left_out(face: Face) -> None:
 
 async def test_a_run_that_is_deleted_while_somebody_waits(still: Face) -> None:
     waiting = asyncio.create_task(still.script(search()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := (await still.get("tasks")).objects):
             await asyncio.sleep(0.01)
     # Nobody works, so it cannot be told to end: it is removed at once.
     assert (await still.delete(f"tasks/{found[0]['oid']}")).status == 204
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await waiting).error == (409, "The run was deleted before it ended")
 
 

@@ -112,11 +112,11 @@ def test_an_answer_in_another_form_cannot_be_had(accept: str) -> None:
 
 
 def test_long_headers_take_no_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     accepted("application/json;q=0.5," * 10_000 + ";" * 10_000)
     with pytest.raises(UnknownForm):
         form_of("a" * 100_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_answers_say_how_they_are_encoded() -> None:

@@ -126,7 +126,7 @@ async def test_a_store_that_is_away(
         raise StoreUnavailable("it is away", 3)
 
     monkeypatch.setattr(still.yard.records, "page", away)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await still.post("users/search", {"query": paging})
     assert answer.error == (503, "The service cannot answer at present")
     assert answer.headers["Retry-After"] == "3"

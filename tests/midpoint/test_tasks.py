@@ -175,11 +175,11 @@ async def test_a_run_rests_and_goes_on(face: Face) -> None:
     gate = Gate(face)
     await face.yard.fill(300)
     oid = await face.start(search(), through())
-    await asyncio.wait_for(gate.waiting.wait(), 20)
+    await asyncio.wait_for(gate.waiting.wait(), 30)
     running = (await face.get(f"tasks/{oid}")).content
     assert (running["executionState"], running["resultStatus"]) == ("running", "in_progress")
     suspending = asyncio.create_task(face.post(f"tasks/{oid}/suspend"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not suspending.done():
             # It comes to rest when it has done with the objects that it has in hand.
             gate.let(1)
@@ -272,9 +272,9 @@ async def test_a_run_is_removed_in_its_midst(face: Face) -> None:
     gate = Gate(face)
     await face.yard.fill(300)
     oid = await face.start(search(), through())
-    await asyncio.wait_for(gate.waiting.wait(), 20)
+    await asyncio.wait_for(gate.waiting.wait(), 30)
     removing = asyncio.create_task(face.delete(f"tasks/{oid}"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await face.get(f"tasks/{oid}")).status != 404:
             gate.let(1)
     assert (await removing).status in (202, 204)

@@ -438,10 +438,10 @@ def test_levels_beside_each_other_do_not_add_up() -> None:
 )  # fmt: skip
 def test_nonsense_is_refused_at_once(text: str, lenient: bool) -> None:
     compile_filter("true")
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BadFilter):
         compile_filter(text, lenient=lenient)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_filter_has_a_longest_length() -> None:
@@ -460,9 +460,9 @@ def test_time_grows_with_the_text_and_no_faster(part: str) -> None:
         text = part * times + "true"
         taken = []
         for _ in range(5):
-            started = time.perf_counter()
+            started = time.process_time()
             compile_filter(text)
-            taken.append(time.perf_counter() - started)
+            taken.append(time.process_time() - started)
         return min(taken)
 
     few = LONGEST // len(part) // 10

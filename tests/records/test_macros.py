@@ -209,9 +209,9 @@ def test_stamps_sort_as_the_moments_they_tell(one: int, other: int) -> None:
 
 
 def test_a_text_full_of_openings_takes_no_longer_than_its_length() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert expanded("${" * 200_000) == "${" * 200_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 PRINTED = rb'{"_queryFilter" : "/sunset/date lt \"$\{Time.now}\") AND !(/sunset/task-completed pr"}'

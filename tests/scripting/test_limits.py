@@ -82,7 +82,7 @@ async def test_what_takes_too_long_is_stopped(pool: ScriptPool, source: str) -> 
     began = time.monotonic()
     with pytest.raises(ScriptError):
         await pool.run(source, {}, nothing, timeout=SHORT)
-    assert time.monotonic() - began < SHORT + 5
+    assert time.monotonic() - began < SHORT + 20
     await well(pool)
 
 
@@ -299,7 +299,7 @@ async def test_who_loses_patience_while_others_run_stops_none_of_them(pool: Scri
         return await pool.run("openidm.read(n); n", {"n": name}, host, timeout=10)
 
     first, second, third = (asyncio.create_task(one(name)) for name in ("first", "second", "third"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not called:
             await asyncio.sleep(0.01)
     second.cancel()
@@ -360,6 +360,6 @@ async def test_a_script_does_not_outlive_a_killed_parent() -> None:
     assert alive(pid)
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while alive(pid):
             await asyncio.sleep(0.02)

@@ -56,7 +56,7 @@ class Desk:
         return made
 
     async def state(self, uri: str, *wanted: str) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 _, body, _ = await self.ask("GET", uri)
                 if body["JobState"] in wanted:

@@ -62,7 +62,7 @@ async def test_another_start_time(desk: Desk) -> None:
     # What has ended begins anew when it gets another time.
     first = ended["Links"]["CreatedResources"][0]
     await desk.ask("PATCH", uri, {"StartTime": later(seconds=0)})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await desk.read(uri)).get("Links", {}).get("CreatedResources") in (None, [first]):
             await asyncio.sleep(0.02)
     await desk.state(uri, "Completed")
@@ -74,7 +74,7 @@ async def test_a_schedule_is_changed_in_parts_and_makes_nothing_good(desk: Desk)
     made = await desk.make(Payload=TAG, Schedule=schedule)
     uri = made["@odata.id"]
     tasks = desk.house.tasks
-    async with asyncio.timeout(20):  # the one that was missed
+    async with asyncio.timeout(30):  # the one that was missed
         while await tasks.count(tasks.index(kind=KIND)) < 1:
             await asyncio.sleep(0.02)
     change = {"Schedule": {"MaxOccurrences": None, "Name": "ACME:Hourly"}}
@@ -163,7 +163,7 @@ async def test_a_job_that_runs_is_cancelled_with_the_task_of_its_step(slow: Desk
     uri = made["@odata.id"]
     await slow.state(uri, "Running")
     step = f"{uri}/Steps/off"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while "Links" not in await slow.read(step):
             await asyncio.sleep(0.02)
     (link,) = (await slow.read(step))["Links"]["CreatedResources"]
@@ -172,7 +172,7 @@ async def test_a_job_that_runs_is_cancelled_with_the_task_of_its_step(slow: Desk
     assert status == 204
     ended = await slow.state(uri, "Cancelled")
     assert ended["EndTime"] >= ended["StartTime"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await slow.read(link["@odata.id"]))["TaskState"] != "Cancelled":
             await asyncio.sleep(0.02)
     states = [(await slow.read(f"{uri}/Steps/{one}"))["JobState"] for one in ("off", "2")]
@@ -185,7 +185,7 @@ async def test_a_job_rests_in_the_middle_of_its_run(slow: Desk) -> None:
     uri = (await slow.make(Steps=steps))["@odata.id"]
     await slow.state(uri, "Running")
     step = f"{uri}/Steps/1"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while "Links" not in await slow.read(step):
             await asyncio.sleep(0.02)
     assert (await slow.ask("PATCH", uri, {"JobState": "Suspended"}))[0] == 200
@@ -209,7 +209,7 @@ async def test_a_run_takes_no_longer_than_it_may(slow: Desk) -> None:
     assert task["TaskState"] == "Exception"
     tasks = slow.house.tasks
     (reset,) = await tasks.page(tasks.index(kind="system-reset"), 0, 9)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (found := await tasks.get(reset)) is not None and found.task_state != "Cancelled":
             await asyncio.sleep(0.02)
 
@@ -457,11 +457,11 @@ async def test_the_scanner_s_jobs_are_steered_too(desk: Desk) -> None:
         assert (status, body["JobState"]) == (200, state)
         assert (await desk.read(job))["state"] == there
     assert (await desk.ask("POST", f"{uri}/Actions/Job.ForceStart", {}))[0] == 204
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while "Links" not in (body := await desk.read(uri)):
             await asyncio.sleep(0.02)
     (link,) = body["Links"]["CreatedResources"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (task := await desk.read(link["@odata.id"]))["TaskState"] != "Completed":
             await asyncio.sleep(0.02)
     assert uri in task["Description"]

@@ -30,7 +30,7 @@ async def read(store: Store, key: str) -> bytes | None:
 
 
 async def until_forgotten(store: Store, key: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while store.peek(key, "value") is not None:
             await asyncio.sleep(0)
 
@@ -117,12 +117,12 @@ async def test_without_the_server_s_push_nothing_is_kept(server: Server) -> None
     await store.call("SET", key, "a")
     await read(store, key)
     server.kill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while store.cache.enabled:
             await asyncio.sleep(0.01)
     assert store.peek(key, "value") is None
     server.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not store.cache.enabled:
             await asyncio.sleep(0.01)
     assert await read(store, key) == b"a"
@@ -205,7 +205,7 @@ async def test_readers_never_see_a_value_older_than_an_acknowledged_write_for_lo
 
     await asyncio.gather(write(), look(), look())
     await other.call("PING")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for key in keys:
             while await read(store, key) != await other.call("GET", key):
                 await asyncio.sleep(0)

@@ -92,7 +92,7 @@ async def test_a_document_may_expire(store: Store, key: str) -> None:
     await store.documents.create(key, {"a": "1"}, ttl_ms=60_000)
     assert 0 < await store.call("PTTL", key) <= 60_000
     await store.documents.update(key, {"a": "2"}, ttl_ms=10)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await store.documents.read(key) is not None:
             await asyncio.sleep(0.005)
 

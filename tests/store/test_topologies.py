@@ -132,7 +132,7 @@ async def run_a_task(store: Store) -> None:
             )
         )
         long = await tasks.create(NewTask("forever", "ann"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await tasks.get(parent.id) or parent).task_state != states.COMPLETED:
                 await asyncio.sleep(0.02)
             while (await tasks.get(long.id) or long).task_state != states.RUNNING:

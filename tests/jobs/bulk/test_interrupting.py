@@ -35,13 +35,13 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def when(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not what():
             await asyncio.sleep(0.001)
 
 
 async def state(yard: Yard, oid: str, *wanted: str) -> Task:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             task = await yard.runs.find(oid)
             assert task is not None
@@ -147,7 +147,7 @@ async def test_what_is_stopped_stops_and_leaves_whole_steps(
     inner = {"@element": "foreach", "pipeline": both}
     oid = await yard.start(pipeline(search(), inner))
     await stop(yard, await state(yard, oid, states.RUNNING))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (task := await yard.runs.find(oid)) is not None and not task.final:
             await asyncio.sleep(0.01)
     assert (task is None) == (stop is stop_by_delete)

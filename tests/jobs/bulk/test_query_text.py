@@ -410,9 +410,9 @@ def test_a_long_text_is_read(text: str, expected: bool) -> None:
     ],
 )
 def test_a_long_text_that_is_no_filter_is_refused_at_once(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BadQuery) as refused:
         meant(text)
     # Far more than it takes, and far less than what would grow with the square of the length.
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert len(str(refused.value)) < 200

@@ -106,7 +106,7 @@ class Desk:
 
     async def runs(self, count: int) -> list[Task]:
         """Return the runs when so many have ended."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 ids = await self.tasks.page(self.tasks.index(kind=KIND), 0, 100)
                 found = [one for one in [await self.tasks.get(id) for id in ids] if one]
@@ -216,7 +216,7 @@ async def test_a_cancelled_run_does_no_more_steps(desk: Desk) -> None:
     desk.seconds = 30
     desk.work()
     await desk.plans.create(desk.plan("/1", "/2"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not desk.performed:
             await asyncio.sleep(0.02)
     (id_,) = await desk.tasks.page(desk.tasks.index(kind=KIND), 0, 10)
