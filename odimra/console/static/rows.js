@@ -88,9 +88,22 @@ export class Rows {
     this.later = 0;
   }
 
+  /** Have rows that nobody sees yet: what they will say is all that is left to do, and to lay out. */
+  expect() {
+    for (let at = 0; at < AT_ONCE; at += 1) {
+      const row = new Row();
+      row.task = { id: at, ended: true };
+      this.rows.set(at, row);
+      this.element.append(row.element);
+    }
+    this.element.className = "expected";
+  }
+
   show(tasks) {
     clearTimeout(this.later);
-    if (!this.rows.size && tasks.length > AT_ONCE) {
+    const expected = this.element.className !== "";
+    this.element.className = "";
+    if ((expected || !this.rows.size) && tasks.length > AT_ONCE) {
       // The first are seen while the others are made.
       this.fill(tasks.slice(0, AT_ONCE));
       this.later = setTimeout(() => this.fill(tasks), 30);

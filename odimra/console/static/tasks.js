@@ -12,8 +12,6 @@ const STATES = [
   ["Suspended,Interrupted", "held"], ["Completed", "Completed"], ["Exception", "Exception"],
   ["Cancelling,Stopping", "ending"], ["Cancelled", "Cancelled"],
 ];
-// How long the view before may stay while the first rows are on their way, in milliseconds.
-const PATIENCE = 150;
 const SIZES = [["25", "25"], ["50", "50"], ["100", "100"], ["200", "200"]];
 
 /** A table of tasks with pages; `fixed` are parameters that are always asked with. */
@@ -129,7 +127,6 @@ export class TaskTable {
     this.first.disabled = this.back.disabled = this.skip === 0;
     this.next.disabled = !more;
     this.last.disabled = !more || this.filtered;
-    if (this.shows) this.shows();
   }
 }
 
@@ -138,6 +135,8 @@ export function showTasks(main, { query, settle }) {
   let written = 0;
   const write = () => {
     clearTimeout(written);
+    // Somebody may have gone elsewhere a moment ago, and this view not been told yet.
+    if (!/^#?\/?(tasks)?(\?|$)/.test(location.hash)) return;
     const text = parameters.toString();
     history.replaceState(null, "", text ? `#/tasks?${text}` : "#/tasks");
   };
@@ -166,20 +165,12 @@ export function showTasks(main, { query, settle }) {
     clearTimeout(timer);
     timer = setTimeout(() => { parameters.delete("skip"); table.trail = []; write(); load().catch(() => {}); }, wait);
   };
-  // Asked before the rest is built, which stands there with its first rows: to lay it out twice takes longer
-  // than to wait for them. Not for long, though.
-  let placed = false;
-  let late = 0;
-  const place = () => {
-    clearTimeout(late);
-    if (placed) return;
-    placed = true;
-    replace(main, ...content);
+  // Asked before the rest is built and laid out, which takes about as long as the answer.
+  let left = false;
+  load().catch(() => table.rows.show([])).finally(() => {
     // Behind the first rows: to focus something lays all of it out.
-    setTimeout(settle, 0);
-  };
-  table.shows = place;
-  load().catch(place);
+    setTimeout(() => left || settle(), 0);
+  });
   const input = (name) => h("input", {
     type: "search", value: parameters.get(name) || "", oninput: set(name, 300), autocapitalize: "none", spellcheck: "false",
   });
@@ -194,12 +185,14 @@ export function showTasks(main, { query, settle }) {
     trouble,
     table.element,
   ];
-  late = setTimeout(place, PATIENCE);
+  table.rows.expect();
+  replace(main, ...content);
+  main.getBoundingClientRect(); // laid out now, not when the answer is there
   const tick = setInterval(() => table.rows.tick(), 1000);
   const fresh = keepFresh(load, (event) => origin(event).startsWith(TASKS), 5000);
   const end = () => {
-    placed = true;
-    [timer, written, late].forEach(clearTimeout);
+    left = true;
+    [timer, written].forEach(clearTimeout);
     clearInterval(tick);
     fresh();
   };
