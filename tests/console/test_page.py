@@ -142,6 +142,35 @@ def test_pages_and_order(inside: Desk, admin: Client) -> None:
     expect(page.locator(f"tr[data-id='{first}']")).to_be_visible()
 
 
+# What is written into the address a moment after a page is turned, written between the click on a
+# link and the page's hearing of it.
+GO_AWAY = """() => {
+  const real = window.setTimeout;
+  let write = null;
+  window.setTimeout = (act, wait, ...more) => {
+    if (wait !== 100) return real(act, wait, ...more);
+    write = act;
+    return 0;
+  };
+  [...document.querySelectorAll("button")].find((one) => one.textContent === "Next").click();
+  window.setTimeout = real;
+  location.hash = "#/events";
+  write();
+}"""
+
+
+def test_who_goes_elsewhere_right_after_turning_a_page_gets_there(
+    inside: Desk, admin: Client
+) -> None:
+    for _ in range(2):
+        work.wait(admin, work.reset(admin, "quick-1").headers["Location"])
+    page = inside.open("/console/#/tasks?top=1").page
+    expect(page.get_by_role("button", name="Next")).to_be_enabled()
+    page.evaluate(GO_AWAY)
+    expect(page.get_by_role("heading", name="Events")).to_be_visible()
+    assert page.evaluate("location.hash") == "#/events"
+
+
 def test_sub_tasks_stand_below_their_task(inside: Desk, admin: Client) -> None:
     asked = work.update(admin, "quick-1", "quick-2", "failing")
     page = inside.open(f"/console/#/tasks/{asked.body['Id']}").page
